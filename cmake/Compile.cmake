@@ -1,0 +1,13 @@
+# What every target of the project is compiled with. Exact results rest on two of these flags:
+# no contraction of a*b+c (seeds give the same weights on every machine) and no fast-math.
+add_library(tangra_compile INTERFACE)
+target_compile_options(tangra_compile INTERFACE
+  -ffp-contract=off
+  $<BUILD_INTERFACE:-Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-sign-conversion>
+  $<$<BOOL:${TANGRA_WARNINGS_AS_ERRORS}>:-Werror>)
+target_compile_features(tangra_compile INTERFACE cxx_std_20)
+if(TANGRA_SANITIZE)
+  target_compile_options(tangra_compile INTERFACE -fsanitize=${TANGRA_SANITIZE} -fno-omit-frame-pointer
+                         -fno-sanitize-recover=all)
+  target_link_options(tangra_compile INTERFACE -fsanitize=${TANGRA_SANITIZE})
+endif()

@@ -1,0 +1,86 @@
+#pragma once
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "tangra/base/tensor.h"
+
+namespace tangra {
+
+/// The types that arrays in files have.
+enum class DType { float16, float32, float64, int8, int16, int32, int64, uint8, uint16, uint32, uint64, boolean };
+
+std::size_t bytes_of(DType type);
+/// As NumPy names it: "float32", "bool".
+std::string_view name_of(DType type);
+bool is_floating(DType type);
+
+template <class T>
+constexpr DType dtype_of() {
+  if constexpr (std::is_same_v<T, float>) return DType::float32;
+  else if constexpr (std::is_same_v<T, double>) return DType::float64;
+  else if constexpr (std::is_same_v<T, std::int8_t>) return DType::int8;
+  else if constexpr (std::is_same_v<T, std::int16_t>) return DType::int16;
+  else if constexpr (std::is_same_v<T, std::int32_t>) return DType::int32;
+  else if constexpr (std::is_same_v<T, std::int64_t>) return DType::int64;
+  else if constexpr (std::is_same_v<T, std::uint8_t>) return DType::uint8;
+  else if constexpr (std::is_same_v<T, std::uint16_t>) return DType::uint16;
+  else if constexpr (std::is_same_v<T, std::uint32_t>) return DType::uint32;
+  else if constexpr (std::is_same_v<T, std::uint64_t>) return DType::uint64;
+  else {
+    static_assert(std::is_same_v<T, bool>, "an array has no such type");
+    return DType::boolean;
+  }
+}
+
+/// A row-major array whose type is known at run time: what files and parameters hold. Immutable once made, so
+/// copies share the memory.
+class Array {
+ public:
+  Array() = default;
+  /// Zeroed memory; `fill` is called once with the bytes before anyone else sees them.
+  template <class Fill>
+  Array(DType type, Shape shape, Fill&& fill) : Array(type, std::move(shape)) {
+    std::forward<Fill>(fill)(std::span<std::byte>(memory_->data(), bytes()));
+  }
+  template <class T>
+  explicit Array(const Tensor<T>& tensor) : Array(dtype_of<T>(), tensor.shape()) {
+    if (bytes() > 0) std::memcpy(memory_->data(), tensor.data(), bytes());
+  }
+
+  DType type() const { return type_; }
+  const Shape& shape() const { return shape_; }
+  Index size() const { return size_; }
+  std::size_t bytes() const { return static_cast<std::size_t>(size_) * bytes_of(type_); }
+  const std::byte* data() const { return memory_ ? memory_->data() : nullptr; }
+
+  /// The entries as they are. Throws Error(internal) where T is not the array's type.
+  template <class T>
+  std::span<const T> as() const {
+    ensure_type(dtype_of<T>());
+    return {reinterpret_cast<const T*>(data()), static_cast<std::size_t>(size_)};
+  }
+  /// The entries converted to T (float or double), rounded to nearest where T is narrower.
+  template <class T>
+  Tensor<T> converted() const;
+
+  /// The same entries under another shape with as many elements.
+  Array reshaped(Shape shape) const;
+  /// Rows [begin, end) of the first axis.
+  Array rows(Index begin, Index end) const;
+
+ private:
+  Array(DType type, Shape shape);
+  void ensure_type(DType type) const;
+
+  DType type_ = DType::float32;
+  Shape shape_{0};
+  Index size_ = 0;
+  std::shared_ptr<Tensor<std::byte>> memory_;
+};
+
+extern template Tensor<float> Array::converted<float>() const;
+extern template Tensor<double> Array::converted<double>() const;
+
+}  // namespace tangra

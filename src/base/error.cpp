@@ -1,0 +1,28 @@
+#include "tangra/base/error.h"
+
+namespace tangra {
+namespace {
+
+std::string message_of(const Complaint& complaint) {
+  std::string text = complaint.where.empty() ? complaint.what : complaint.where + ": " + complaint.what;
+  if (!complaint.got.empty()) text += "; got " + complaint.got;
+  if (!complaint.expected.empty()) text += (complaint.got.empty() ? "; expected " : ", expected ") + complaint.expected;
+  if (!complaint.cure.empty()) text += ". " + complaint.cure;
+  return text;
+}
+
+}  // namespace
+
+Error::Error(ErrorKind kind, const Complaint& complaint)
+    : std::runtime_error(message_of(complaint)), kind_(kind), complaint_(complaint) {}
+
+void broken_promise(const char* promise, const char* file, int line) {
+  throw Error(ErrorKind::internal,
+              {.what = std::string("a promise of the program's own code is broken: ") + promise,
+               .where = std::string(file) + ":" + std::to_string(line),
+               .got = {},
+               .expected = {},
+               .cure = "This is a fault of tangra; please report it with the command that led here"});
+}
+
+}  // namespace tangra
