@@ -1,0 +1,47 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tangra/base/array.h"
+
+namespace tangra::data {
+
+/// What to load and how.
+struct DataSpec {
+  /// A name (`digits`, `mnist`, `fashion-mnist`, `cifar10`, each but the first also with `:test`) or a file:
+  /// .npy, .npz or .npz:key, IDX with or without gzip, CIFAR-10's .bin, .csv.
+  std::string source = {};
+  std::string data_dir = {};    ///< looked at first for names; may be empty
+  std::optional<Index> n = {};  ///< the first n samples (of `samples`, if that is given too)
+  std::optional<std::pair<Index, Index>> samples = {};  ///< samples [first, second)
+  bool nhwc = false;                 ///< the file has (N, H, W, C); the result has (N, C, H, W)
+  std::optional<double> scale = {};  ///< factor for the raw values, in place of the set's own scaling
+  /// "MEAN[,..]:STD[,..]", one or one for each channel (axis 1): (x - mean) / std, behind the scaling.
+  std::optional<std::string> normalize = {};
+  std::string labels_file = {};  ///< integers for all samples or for the selected; may be empty
+};
+
+struct DataSet {
+  std::string name;                          ///< as DataSpec::source has it
+  Array inputs;                              ///< (N, ...), float64 where the source is, else float32; finite
+  std::optional<std::vector<Index>> labels;  ///< N of them, 0 or more, where the source has labels
+  std::string description;                   ///< what was done: "divided by 255; samples 0:100 of 60000"
+  std::uint64_t fingerprint = 0;             ///< of the type, shape and bytes of `inputs`
+  std::vector<std::string> files;            ///< what was read; none for what is built in
+  Index begin = 0;                           ///< the selection's place in the source ...
+  Index end = 0;
+  Index total = 0;  ///< ... and the number of samples there
+};
+
+/// Loads the selected samples; other parts of the source are read only as far as the format forces to.
+/// Without `scale`, unsigned 8-bit data are divided by 255 and `digits` by 16; others are taken as they are.
+/// Pictures of IDX files, (N, H, W) there, get a channel: (N, 1, H, W). All arithmetic is in float64, rounded
+/// once at the end. Throws Error(usage) where the specification contradicts itself; Error(input) where a file
+/// or name is not found, a file is malformed, the selection is out of range, labels do not fit, or an entry
+/// is NaN or infinite.
+DataSet load(const DataSpec& spec);
+
+}  // namespace tangra::data

@@ -1,0 +1,41 @@
+#pragma once
+// Not for other rooms: raw values to what a network is given.
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tangra/base/array.h"
+
+namespace tangra::data {
+
+/// (x - mean) / deviation; one of each for all, or one for each channel.
+struct Normalization {
+  std::vector<double> mean;
+  std::vector<double> deviation;
+};
+
+/// x / divisor * factor, then normalised.
+struct Scaling {
+  double divisor = 1;
+  double factor = 1;
+  std::optional<Normalization> normalization;
+  bool none() const { return divisor == 1 && factor == 1 && !normalization; }
+};
+
+/// "MEAN[,..]:STD[,..]". Throws Error(usage) where it is malformed.
+Normalization parse_normalization(const std::string& text);
+
+/// The scaled values, float64 from float64 and float32 from everything else. Channels are axis 1. Throws
+/// Error(input) where the number of channels is another than the normalisation's.
+Array scaled(const Array& raw, const Scaling& scaling, const std::string& where);
+
+/// (N, H, W, C) to (N, C, H, W).
+Array channels_to_front(const Array& pictures);
+
+/// Throws Error(input) where an entry is NaN or infinite; the first axis counts from `first_sample`.
+void check_finite(const Array& values, Index first_sample, const std::string& where);
+
+/// The shortest decimals that give this number.
+std::string decimal(double value);
+
+}  // namespace tangra::data

@@ -1,0 +1,115 @@
+#include "tangra/differentiate/network_factors.h"
+
+#include <algorithm>
+
+#include "tangra/base/error.h"
+
+namespace tangra::differentiate {
+namespace {
+
+template <class T>
+std::vector<Tensor<T>> one(Tensor<T> tensor) {
+  std::vector<Tensor<T>> list;
+  list.push_back(std::move(tensor));
+  return list;
+}
+
+/// Entries of all values of one sample.
+template <class T>
+Index activation_entries(const Program<T>& program) {
+  Index sum = 0;
+  for (std::size_t id = 0; id < program.graph().values.size(); ++id) {
+    if (!program.is_batch_free(static_cast<ValueId>(id))) sum += program.graph().values[id].shape.elements();
+  }
+  return sum;
+}
+
+}  // namespace
+
+template <class T>
+Tensor<T> rows_of(const Tensor<T>& inputs, Index begin, Index end) {
+  Shape shape = inputs.shape();
+  const Index size = shape.elements(1, shape.rank());
+  shape[0] = end - begin;
+  auto rows = Tensor<T>::uninitialized(std::move(shape));
+  std::copy_n(inputs.data() + begin * size, (end - begin) * size, rows.data());
+  return rows;
+}
+
+template <class T>
+NetworkFactors<T>::NetworkFactors(const Program<T>& program, const Tensor<T>& inputs, ValueId of, Basis basis,
+                                  const Context& context)
+    : program_(program), inputs_(inputs), of_(of), basis_(std::move(basis)), context_(context) {
+  TANGRA_ENSURE(basis_.outputs() == program.graph().shape(of).elements());
+}
+
+template <class T>
+Activations<T> NetworkFactors<T>::activations(Index begin, Index end, const Activations<T>* sides) const {
+  return forward(program_, one(rows_of(inputs_, begin, end)), context_, sides);
+}
+
+template <class T>
+factors::FactorBlock<T> NetworkFactors<T>::factors_of(Index begin, const Activations<T>& activations,
+                                                      const Activations<T>* sides) const {
+  Tensor<T> seeds = basis_.seeds(begin, activations[of_]);
+  return reverse(program_, activations, {.of = of_, .parameters = true, .values = {}}, std::move(seeds), context_, sides)
+      .parameters;
+}
+
+template <class T>
+factors::FactorBlock<T> NetworkFactors<T>::make(Index begin, Index end) const {
+  return factors_of(begin, activations(begin, end), nullptr);
+}
+
+template <class T>
+factors::FactorBlock<T> NetworkFactors<T>::make_on_sides(Index begin, Index end, const Activations<T>& sides) const {
+  return factors_of(begin, activations(begin, end, &sides), &sides);
+}
+
+template <class T>
+std::size_t NetworkFactors<T>::bytes_per_sample() const {
+  // Every activation and its cotangents, and explicit rows of each parameter that has no structured form.
+  Index entries = activation_entries(program_) * (1 + directions());
+  const Graph& graph = program_.graph();
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const ValueId input = node.inputs[k];
+      if (input == no_id || graph.value(input).dependence != Dependence::parameters) continue;
+      const bool structured = program_.place(input) && program_.op(static_cast<NodeId>(n))
+                                  .has_outer_form(node, program_.input_shapes(static_cast<NodeId>(n)), static_cast<int>(k));
+      if (!structured) entries += graph.shape(input).elements() * directions();
+    }
+  }
+  return static_cast<std::size_t>(entries) * sizeof(T);
+}
+
+template <class T>
+ActivationFactors<T>::ActivationFactors(const Program<T>& program, const Tensor<T>& inputs, ValueId value,
+                                        const Context& context)
+    : program_(program), inputs_(inputs), value_(value), context_(context) {}
+
+template <class T>
+factors::FactorBlock<T> ActivationFactors<T>::make(Index begin, Index end) const {
+  const Activations<T> activations = forward(program_, one(rows_of(inputs_, begin, end)), context_);
+  const Shape flat{program_.graph().shape(value_).elements()};
+  factors::FactorBlock<T> block{.samples = end - begin, .directions = 1, .terms = {}};
+  block.terms.push_back({.place = {.parameter = 0, .offset = 0, .shape = flat, .strides = flat.strides(), .scale = 1},
+                         .form = factors::Form::vector, .left = activations.shared(value_), .right = nullptr,
+                         .positions = 1});
+  return block;
+}
+
+template <class T>
+std::size_t ActivationFactors<T>::bytes_per_sample() const {
+  return static_cast<std::size_t>(activation_entries(program_)) * sizeof(T);
+}
+
+template class NetworkFactors<float>;
+template class NetworkFactors<double>;
+template class ActivationFactors<float>;
+template class ActivationFactors<double>;
+template Tensor<float> rows_of<float>(const Tensor<float>&, Index, Index);
+template Tensor<double> rows_of<double>(const Tensor<double>&, Index, Index);
+
+}  // namespace tangra::differentiate

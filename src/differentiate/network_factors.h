@@ -1,0 +1,63 @@
+#pragma once
+#include "tangra/differentiate/basis.h"
+#include "tangra/differentiate/sweeps.h"
+
+namespace tangra::differentiate {
+
+/// The Jacobian of a network's output by its parameters, as factors: forward and reverse sweeps over a data set.
+template <class T>
+class NetworkFactors final : public factors::FactorSource<T> {
+ public:
+  /// inputs: [N, shape of the input], kept by reference. `of` is the value that is differentiated.
+  NetworkFactors(const Program<T>& program, const Tensor<T>& inputs, ValueId of, Basis basis, const Context& context);
+
+  Index samples() const override { return inputs_.shape()[0]; }
+  Index directions() const override { return basis_.rows(); }
+  factors::FactorBlock<T> make(Index begin, Index end) const override;
+  std::size_t bytes_per_sample() const override;
+
+  /// As make(), on the sides of the kinks that `sides` says (see ops::Call::sides).
+  factors::FactorBlock<T> make_on_sides(Index begin, Index end, const Activations<T>& sides) const;
+  /// The forward pass alone.
+  Activations<T> activations(Index begin, Index end, const Activations<T>* sides = nullptr) const;
+
+ private:
+  factors::FactorBlock<T> factors_of(Index begin, const Activations<T>& activations, const Activations<T>* sides) const;
+
+  const Program<T>& program_;
+  const Tensor<T>& inputs_;
+  ValueId of_;
+  Basis basis_;
+  Context context_;
+};
+
+/// The Gram matrix of a layer's activations as a kernel: one term, the activations themselves, one direction.
+template <class T>
+class ActivationFactors final : public factors::FactorSource<T> {
+ public:
+  ActivationFactors(const Program<T>& program, const Tensor<T>& inputs, ValueId value, const Context& context);
+
+  Index samples() const override { return inputs_.shape()[0]; }
+  Index directions() const override { return 1; }
+  factors::FactorBlock<T> make(Index begin, Index end) const override;
+  std::size_t bytes_per_sample() const override;
+
+ private:
+  const Program<T>& program_;
+  const Tensor<T>& inputs_;
+  ValueId value_;
+  Context context_;
+};
+
+/// Rows [begin, end) of inputs [N, ..].
+template <class T>
+Tensor<T> rows_of(const Tensor<T>& inputs, Index begin, Index end);
+
+extern template class NetworkFactors<float>;
+extern template class NetworkFactors<double>;
+extern template class ActivationFactors<float>;
+extern template class ActivationFactors<double>;
+extern template Tensor<float> rows_of<float>(const Tensor<float>&, Index, Index);
+extern template Tensor<double> rows_of<double>(const Tensor<double>&, Index, Index);
+
+}  // namespace tangra::differentiate

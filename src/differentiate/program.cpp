@@ -1,0 +1,126 @@
+#include "tangra/differentiate/program.h"
+
+#include <cmath>
+
+#include "tangra/base/error.h"
+
+namespace tangra::differentiate {
+namespace {
+
+template <class T>
+Tensor<T> checked(const Array& data, const std::string& name) {
+  Tensor<T> values = data.converted<T>();
+  for (Index i = 0; i < values.size(); ++i) {
+    if (std::isfinite(values[i])) continue;
+    throw Error(ErrorKind::input, {.what = "a weight is not a finite number", .where = name + ", entry " + std::to_string(i),
+                                   .got = std::to_string(values[i]), .expected = {},
+                                   .cure = "Derivatives of such a network do not exist; train it anew or mend the file"});
+  }
+  return values;
+}
+
+/// `outer` taken over the entries of `inner`; nothing where no strides describe the result.
+std::optional<factors::Place> composed(const factors::Place& outer, const factors::Place& inner) {
+  const std::vector<Index> of_inner = inner.entries();
+  std::vector<Index> entries = outer.entries();
+  for (Index& entry : entries) entry = of_inner[static_cast<std::size_t>(entry)];
+  factors::Place result = outer;
+  if (entries.empty()) return result;
+  result.offset = entries.front();
+  const std::vector<Index> steps = outer.shape.strides();
+  for (std::size_t axis = 0; axis < steps.size(); ++axis) {
+    const bool moves = outer.shape[static_cast<Index>(axis)] > 1;
+    result.strides[axis] = moves ? entries[static_cast<std::size_t>(steps[axis])] - entries.front() : 0;
+  }
+  if (result.entries() != entries) return std::nullopt;
+  return result;
+}
+
+}  // namespace
+
+template <class T>
+Program<T>::Program(std::shared_ptr<const Graph> graph, const Context& context, linalg::Engine engine)
+    : graph_(std::move(graph)), engine_(engine) {
+  look_up_operators();
+  evaluate_batch_free(context);
+  resolve_places();
+}
+
+template <class T>
+void Program<T>::look_up_operators() {
+  for (const Node& node : graph_->nodes) {
+    ops_.push_back(ops::find_op(node.op));
+    TANGRA_ENSURE(ops_.back() != nullptr);
+    auto& inputs = input_shapes_.emplace_back();
+    for (const ValueId id : node.inputs) inputs.push_back(id == no_id ? Shape{} : graph_->shape(id));
+    auto& outputs = output_shapes_.emplace_back();
+    for (const ValueId id : node.outputs) outputs.push_back(graph_->shape(id));
+  }
+}
+
+template <class T>
+void Program<T>::evaluate_batch_free(const Context& context) {
+  batch_free_.resize(graph_->values.size());
+  for (const Parameter& parameter : graph_->parameters) {
+    batch_free_[static_cast<std::size_t>(parameter.value)] = checked<T>(parameter.data, "parameter " + parameter.name);
+  }
+  for (const Constant& constant : graph_->constants) {
+    batch_free_[static_cast<std::size_t>(constant.value)] =
+        checked<T>(constant.data, "constant " + graph_->value(constant.value).name);
+  }
+  for (std::size_t n = 0; n < graph_->nodes.size(); ++n) {
+    const Node& node = graph_->nodes[n];
+    if (!is_batch_free(node.outputs.front())) continue;
+    std::vector<ops::Operand<T>> inputs;
+    for (const ValueId id : node.inputs) inputs.push_back({id == no_id ? nullptr : batch_free(id).data(), 0});
+    std::vector<T*> results;
+    for (const ValueId id : node.outputs) {
+      batch_free_[static_cast<std::size_t>(id)] = Tensor<T>::uninitialized(graph_->shape(id));
+      results.push_back(batch_free_[static_cast<std::size_t>(id)].data());
+    }
+    const ops::Call<T> call{.context = context, .engine = engine_, .node = node, .input_shapes = input_shapes_[n],
+                            .output_shapes = output_shapes_[n], .samples = 1, .inputs = inputs, .outputs = {},
+                            .sides = inputs};
+    ops_[n]->forward(call, results);
+  }
+}
+
+template <class T>
+void Program<T>::resolve_places() {
+  places_.resize(graph_->values.size());
+  for (std::size_t p = 0; p < graph_->parameters.size(); ++p) {
+    const Parameter& parameter = graph_->parameters[p];
+    if (!parameter.trainable) continue;
+    places_[static_cast<std::size_t>(parameter.value)] =
+        factors::Place{.parameter = static_cast<ParameterId>(p), .offset = 0, .shape = parameter.data.shape(),
+                       .strides = parameter.data.shape().strides(), .scale = 1};
+  }
+  for (std::size_t n = 0; n < graph_->nodes.size(); ++n) resolve_place(static_cast<NodeId>(n));
+}
+
+/// A view is given over its input as a row-major array, the input's own place over the parameter. Composed entry by
+/// entry they are a place again wherever strides can be found that give the same entries.
+template <class T>
+void Program<T>::resolve_place(NodeId id) {
+  const Node& node = graph_->node(id);
+  const ValueId output = node.outputs.front();
+  if (graph_->value(output).dependence != Dependence::parameters || node.outputs.size() != 1) return;
+  std::vector<std::optional<double>> constants;
+  for (const ValueId input : node.inputs) {
+    const bool known = input != no_id && graph_->value(input).dependence == Dependence::constant &&
+                       graph_->shape(input).elements() == 1;
+    constants.push_back(known ? std::optional<double>(batch_free(input)[0]) : std::nullopt);
+  }
+  const std::optional<ops::View> view = op(id).view(node, input_shapes(id), constants);
+  if (!view) return;
+  const auto& inner = place(node.inputs[static_cast<std::size_t>(view->input)]);
+  if (!inner) return;
+  const factors::Place outer{.parameter = inner->parameter, .offset = view->offset, .shape = graph_->shape(output),
+                             .strides = view->strides, .scale = inner->scale * view->scale};
+  places_[static_cast<std::size_t>(output)] = composed(outer, *inner);
+}
+
+template class Program<float>;
+template class Program<double>;
+
+}  // namespace tangra::differentiate

@@ -1,0 +1,51 @@
+#pragma once
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "tangra/factors/term.h"
+#include "tangra/ops/op.h"
+
+namespace tangra::differentiate {
+
+/// A graph made ready to run in one scalar type: its operators looked up, every value that depends on no sample
+/// evaluated once, and for each of those the place in a parameter that it is a view of. Immutable; shared by threads.
+template <class T>
+class Program {
+ public:
+  /// Throws Error(input) where a parameter or constant is not finite.
+  Program(std::shared_ptr<const Graph> graph, const Context& context, linalg::Engine engine = linalg::Engine::fast);
+
+  const Graph& graph() const { return *graph_; }
+  const std::shared_ptr<const Graph>& shared_graph() const { return graph_; }
+  linalg::Engine engine() const { return engine_; }
+  const ops::Op& op(NodeId node) const { return *ops_[static_cast<std::size_t>(node)]; }
+  /// The shapes of a node's inputs; () for an absent one.
+  const std::vector<Shape>& input_shapes(NodeId node) const { return input_shapes_[static_cast<std::size_t>(node)]; }
+  const std::vector<Shape>& output_shapes(NodeId node) const { return output_shapes_[static_cast<std::size_t>(node)]; }
+  bool is_batch_free(ValueId value) const { return graph_->value(value).dependence != Dependence::samples; }
+  /// The entries of a value that depends on no sample.
+  const Tensor<T>& batch_free(ValueId value) const { return batch_free_[static_cast<std::size_t>(value)]; }
+  /// Where the entries of a batch-free value stand in one parameter, if they do: transposes, slices and constant factors
+  /// are resolved, anything else is pulled back.
+  const std::optional<factors::Place>& place(ValueId value) const { return places_[static_cast<std::size_t>(value)]; }
+
+ private:
+  void look_up_operators();
+  void evaluate_batch_free(const Context& context);
+  void resolve_places();
+  void resolve_place(NodeId id);
+
+  std::shared_ptr<const Graph> graph_;
+  linalg::Engine engine_;
+  std::vector<const ops::Op*> ops_;
+  std::vector<std::vector<Shape>> input_shapes_;
+  std::vector<std::vector<Shape>> output_shapes_;
+  std::vector<Tensor<T>> batch_free_;
+  std::vector<std::optional<factors::Place>> places_;
+};
+
+extern template class Program<float>;
+extern template class Program<double>;
+
+}  // namespace tangra::differentiate

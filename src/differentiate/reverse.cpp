@@ -1,0 +1,209 @@
+#include <algorithm>
+
+#include "tangra/base/error.h"
+#include "tangra/differentiate/node_call.h"
+
+namespace tangra::differentiate {
+namespace {
+
+using factors::Form;
+using factors::Place;
+using factors::Term;
+
+/// One reverse sweep over one block of samples.
+template <class T>
+class ReverseSweep {
+ public:
+  ReverseSweep(const Program<T>& program, const Activations<T>& activations, const ReverseTargets& targets,
+               const Context& context, const Activations<T>* sides, Index directions)
+      : program_(program),
+        graph_(program.graph()),
+        activations_(activations),
+        targets_(targets),
+        context_(context),
+        sides_(sides),
+        samples_(activations.samples()),
+        directions_(directions),
+        cotangents_(graph_.values.size()),
+        needed_(graph_.values.size(), false) {
+    find_needed();
+  }
+
+  ReverseResult<T> run(Tensor<T> seeds) {
+    result_.parameters.samples = samples_;
+    result_.parameters.directions = directions_;
+    slot(targets_.of) = std::make_shared<Tensor<T>>(std::move(seeds));
+    for (std::size_t n = graph_.nodes.size(); n-- > 0;) visit(static_cast<NodeId>(n));
+    collect_parameters();
+    for (const ValueId value : targets_.values) result_.values.push_back(in_own_shape(value));
+    return std::move(result_);
+  }
+
+ private:
+  using Shared = std::shared_ptr<Tensor<T>>;
+
+  Shared& slot(ValueId value) { return cotangents_[static_cast<std::size_t>(value)]; }
+  bool needed(ValueId value) const { return value != no_id && needed_[static_cast<std::size_t>(value)]; }
+  /// Rows of every cotangent: samples times directions, also for batch-free values.
+  Index rows() const { return samples_ * directions_; }
+
+  /// A value is needed where a target lies on its way back: itself or something that it is made of.
+  void find_needed() {
+    for (const ValueId value : targets_.values) needed_[static_cast<std::size_t>(value)] = true;
+    if (targets_.parameters) {
+      for (const Parameter& parameter : graph_.parameters) {
+        if (parameter.trainable) needed_[static_cast<std::size_t>(parameter.value)] = true;
+      }
+    }
+    for (const Node& node : graph_.nodes) {
+      const bool any = std::ranges::any_of(node.inputs, [this](ValueId input) { return needed(input); });
+      if (!any) continue;
+      for (const ValueId output : node.outputs) needed_[static_cast<std::size_t>(output)] = true;
+    }
+  }
+
+  bool is_target(ValueId value) const { return std::ranges::find(targets_.values, value) != targets_.values.end(); }
+
+  /// Adds `more` to a value's cotangent; the first one is shared, not copied.
+  void accumulate(ValueId value, const Shared& more) {
+    Shared& own = slot(value);
+    if (own == nullptr) {
+      own = more;
+      return;
+    }
+    own_alone(own);
+    for (Index e = 0; e < own->size(); ++e) (*own)[e] += (*more)[e];
+  }
+
+  /// Copies a tensor that somebody else still reads before it is written to.
+  static void own_alone(Shared& tensor) {
+    if (tensor.use_count() > 1) tensor = std::make_shared<Tensor<T>>(tensor->clone());
+  }
+
+  /// The memory that a pull-back adds into for this value.
+  T* writable(ValueId value) {
+    Shared& own = slot(value);
+    if (own == nullptr) own = std::make_shared<Tensor<T>>(cotangent_shape(value));
+    else own_alone(own);
+    return own->data();
+  }
+
+  /// A cotangent that was passed on may still have the shape of the value that it came from.
+  Shared in_own_shape(ValueId value) {
+    Shared& own = slot(value);
+    if (own != nullptr && own->shape() != cotangent_shape(value)) {
+      own_alone(own);
+      own->reshape(cotangent_shape(value));
+    }
+    return own;
+  }
+
+  Shape cotangent_shape(ValueId value) const {
+    return graph_.shape(value).with_leading(directions_).with_leading(samples_);
+  }
+
+  void visit(NodeId id) {
+    const Node& node = graph_.node(id);
+    const bool reached = std::ranges::any_of(node.outputs, [this](ValueId v) { return slot(v) != nullptr && needed(v); });
+    if (!reached) return;
+    const bool batch_free = program_.is_batch_free(node.outputs.front());
+    const NodeCall<T> call(program_, activations_, id, context_, sides_, true);
+    std::vector<const T*> cotangents;
+    for (const ValueId output : node.outputs) cotangents.push_back(slot(output) ? slot(output)->data() : nullptr);
+    std::vector<T*> results(node.inputs.size(), nullptr);
+    std::vector<std::pair<int, Shared>> uses;  // explicit rows of uses that have a place
+    std::vector<int> passed;
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const ValueId input = node.inputs[k];
+      if (!needed(input)) continue;
+      const auto index = static_cast<int>(k);
+      const bool is_use = !batch_free && program_.is_batch_free(input);
+      const bool passes = program_.op(id).passes_cotangent(node, program_.input_shapes(id), index);
+      if (is_use && program_.place(input)) {
+        if (program_.op(id).has_outer_form(node, program_.input_shapes(id), index)) {
+          add_outer_term(id, call, index);
+        } else if (passes) {
+          add_vector_term(*program_.place(input), slot(node.outputs.front()));
+        } else {
+          uses.emplace_back(index, std::make_shared<Tensor<T>>(cotangent_shape(input)));
+          results[k] = uses.back().second->data();
+        }
+      } else if (passes) {
+        passed.push_back(index);
+      } else {
+        results[k] = writable(input);
+      }
+    }
+    if (std::ranges::any_of(results, [](const T* result) { return result != nullptr; })) {
+      program_.op(id).pullback(*call, batch_free ? rows() : directions_, cotangents, results);
+    }
+    for (const auto& [index, rows] : uses) {
+      add_vector_term(*program_.place(node.inputs[static_cast<std::size_t>(index)]), rows);
+    }
+    for (const int index : passed) accumulate(node.inputs[static_cast<std::size_t>(index)], slot(node.outputs.front()));
+    for (const ValueId output : node.outputs) {
+      if (!is_target(output)) slot(output) = nullptr;
+    }
+  }
+
+  void add_vector_term(Place place, std::shared_ptr<const Tensor<T>> rows) {
+    result_.parameters.terms.push_back({.place = std::move(place), .form = Form::vector, .left = std::move(rows),
+                                        .right = nullptr, .positions = 1});
+  }
+
+  void add_outer_term(NodeId id, const NodeCall<T>& call, int input) {
+    const Node& node = graph_.node(id);
+    const Shared& cotangent = slot(node.outputs.front());
+    ops::OuterUse<T> use = program_.op(id).outer_use(*call, directions_, cotangent->data(), input);
+    const Place& place = *program_.place(node.inputs[static_cast<std::size_t>(input)]);
+    TANGRA_ENSURE(place.shape.rank() == 2);
+    Term<T> term{.place = place, .form = Form::outer, .left = {}, .right = {}, .positions = use.positions};
+    if (use.transposed) {
+      std::swap(term.place.shape[0], term.place.shape[1]);
+      std::swap(term.place.strides[0], term.place.strides[1]);
+    }
+    term.left = use.left_is_cotangent ? cotangent : std::make_shared<const Tensor<T>>(std::move(use.left));
+    term.right = use.right_is_input ? activations_.shared(node.inputs.front())
+                                    : std::make_shared<const Tensor<T>>(std::move(use.right));
+    result_.parameters.terms.push_back(std::move(term));
+  }
+
+  /// What has been pulled back to a parameter itself becomes a term of explicit rows.
+  void collect_parameters() {
+    if (!targets_.parameters) return;
+    for (const Parameter& parameter : graph_.parameters) {
+      if (parameter.trainable && slot(parameter.value) != nullptr) {
+        add_vector_term(*program_.place(parameter.value), slot(parameter.value));
+      }
+    }
+  }
+
+  const Program<T>& program_;
+  const Graph& graph_;
+  const Activations<T>& activations_;
+  const ReverseTargets& targets_;
+  const Context& context_;
+  const Activations<T>* sides_;
+  Index samples_;
+  Index directions_;
+  std::vector<Shared> cotangents_;  ///< [n, R, shape] by value
+  std::vector<bool> needed_;
+  ReverseResult<T> result_;
+};
+
+}  // namespace
+
+template <class T>
+ReverseResult<T> reverse(const Program<T>& program, const Activations<T>& activations, const ReverseTargets& targets,
+                         Tensor<T> seeds, const Context& context, const Activations<T>* sides) {
+  const Shape& shape = seeds.shape();
+  TANGRA_ENSURE(shape.rank() >= 2 && shape[0] == activations.samples());
+  return ReverseSweep<T>(program, activations, targets, context, sides, shape[1]).run(std::move(seeds));
+}
+
+template ReverseResult<float> reverse<float>(const Program<float>&, const Activations<float>&, const ReverseTargets&,
+                                             Tensor<float>, const Context&, const Activations<float>*);
+template ReverseResult<double> reverse<double>(const Program<double>&, const Activations<double>&, const ReverseTargets&,
+                                               Tensor<double>, const Context&, const Activations<double>*);
+
+}  // namespace tangra::differentiate

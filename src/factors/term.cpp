@@ -1,0 +1,66 @@
+#include "tangra/factors/term.h"
+
+namespace tangra::factors {
+
+std::vector<Index> Place::entries() const {
+  std::vector<Index> result(static_cast<std::size_t>(shape.elements()));
+  std::vector<Index> position(strides.size(), 0);
+  Index entry = offset;
+  for (Index& slot : result) {
+    slot = entry;
+    for (std::size_t axis = position.size(); axis-- > 0;) {
+      entry += strides[axis];
+      if (++position[axis] < shape[static_cast<Index>(axis)]) break;
+      entry -= strides[axis] * position[axis];
+      position[axis] = 0;
+    }
+  }
+  return result;
+}
+
+namespace {
+
+template <class T>
+void add_vector(const Term<T>& term, Index row, T* target, const std::vector<Index>& entries) {
+  const T scale = static_cast<T>(term.place.scale);
+  const auto size = static_cast<Index>(entries.size());
+  const T* left = term.left->data() + row * size;
+  for (Index e = 0; e < size; ++e) target[entries[static_cast<std::size_t>(e)]] += scale * left[e];
+}
+
+template <class T>
+void add_outer(const Term<T>& term, Index sample, Index row, T* target) {
+  const Place& place = term.place;
+  const Index channels = place.shape[0];
+  const Index fan_in = place.shape[1];
+  const T scale = static_cast<T>(place.scale);
+  for (Index d = 0; d < term.positions; ++d) {
+    const T* left = term.left->data() + (row * term.positions + d) * channels;
+    const T* right = term.right->data() + (sample * term.positions + d) * fan_in;
+    for (Index c = 0; c < channels; ++c) {
+      T* line = target + place.offset + c * place.strides[0];
+      const T factor = scale * left[c];
+      for (Index k = 0; k < fan_in; ++k) line[k * place.strides[1]] += factor * right[k];
+    }
+  }
+}
+
+}  // namespace
+
+template <class T>
+void add_dense(const FactorBlock<T>& block, ParameterId parameter, T* jacobian, Index size) {
+  for (const Term<T>& term : block.terms) {
+    if (term.place.parameter != parameter) continue;
+    const std::vector<Index> entries = term.form == Form::vector ? term.place.entries() : std::vector<Index>{};
+    for (Index row = 0; row < block.samples * block.directions; ++row) {
+      T* target = jacobian + row * size;
+      if (term.form == Form::vector) add_vector(term, row, target, entries);
+      else add_outer(term, row / block.directions, row, target);
+    }
+  }
+}
+
+template void add_dense<float>(const FactorBlock<float>&, ParameterId, float*, Index);
+template void add_dense<double>(const FactorBlock<double>&, ParameterId, double*, Index);
+
+}  // namespace tangra::factors

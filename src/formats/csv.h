@@ -1,0 +1,15 @@
+#pragma once
+#include <filesystem>
+
+#include "tangra/base/array.h"
+
+namespace tangra::formats {
+
+/// Numbers in text: float64 (rows, columns). Fields are separated by `;`, else `,`, else tabs, else blanks,
+/// as the first line shows. That line is taken for a header, and left out, where none of its fields is a
+/// number and at least one does not begin like one. Empty lines and lines that start with # are passed over;
+/// `nan` and `inf` are numbers. Throws Error(input) with line and column where a row has another number of
+/// columns, or a field is no number that fits into float64.
+Array read_csv(const std::filesystem::path& path);
+
+}  // namespace tangra::formats

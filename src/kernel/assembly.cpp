@@ -1,0 +1,332 @@
+#include "tangra/kernel/assembly.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+
+#include "tangra/base/error.h"
+#include "tangra/linalg/gemm.h"
+
+namespace tangra::kernel {
+namespace {
+
+using factors::ContractionPlan;
+using factors::FactorBlock;
+using factors::FactorSource;
+using factors::PackedBlock;
+using linalg::Side;
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+[[noreturn]] void not_finite(Index row, Index column) {
+  throw Error(ErrorKind::numerics,
+              {.what = "the kernel is not finite", .where = "entry (" + std::to_string(row) + ", " + std::to_string(column) + ")",
+               .got = "infinity or NaN", .expected = {},
+               .cure = "The network's values overflow on these samples: scale the data (--scale, --normalize) or use "
+                       "--precision float64"});
+}
+
+/// Computes the tiles of one kernel, group of blocks by group of blocks.
+template <class T>
+class Assembler {
+ public:
+  Assembler(const Assembly<T>& assembly, TileStore<T>& store, const Context& context)
+      : assembly_(assembly),
+        store_(store),
+        context_(context),
+        symmetric_(assembly.columns == nullptr),
+        row_source_(*assembly.rows),
+        column_source_(symmetric_ ? *assembly.rows : *assembly.columns),
+        workspaces_(static_cast<std::size_t>(context.pool.size())) {
+    block_ = assembly.block_samples > 0 ? assembly.block_samples : default_block_samples(assembly.layout);
+    report_.block_samples = block_;
+    report_.plan = factors::plan_contractions(row_source_.make(0, std::min<Index>(1, row_source_.samples())), assembly.layout,
+                                              assembly.parts.part_of, assembly.sizes);
+  }
+
+  AssemblyReport run() {
+    const Index row_blocks = blocks_of(row_source_);
+    const Index column_blocks = blocks_of(column_source_);
+    if (row_blocks == 0 || column_blocks == 0) return report_;
+    const Index group = group_size(row_blocks, column_blocks);
+    tiles_total_ = symmetric_ ? row_blocks * (row_blocks + 1) / 2 : row_blocks * column_blocks;
+    report_.groups = (row_blocks + group - 1) / group;
+    for (Index r = 0; r < row_blocks; r += group) {
+      const Index row_end = std::min(row_blocks, r + group);
+      const Index columns_end = symmetric_ ? row_end : column_blocks;
+      Packed rows;
+      for (Index c = 0; c < columns_end; c += group) {
+        Packed columns;
+        const bool same = symmetric_ && c == r;
+        // Where the first group of columns is the group of rows itself, one sweep serves both sides.
+        if (same && rows.empty()) pack_both(r, row_end, rows, columns);
+        else columns = pack(column_source_, c, std::min(columns_end, c + group), Side::right);
+        if (rows.empty()) rows = pack(row_source_, r, row_end, Side::left);
+        contract(rows, r, columns, c);
+      }
+    }
+    return report_;
+  }
+
+ private:
+  using Packed = std::vector<PackedBlock<T>>;
+
+  Index blocks_of(const FactorSource<T>& source) const { return (source.samples() + block_ - 1) / block_; }
+
+  /// Blocks in a group: all where the packed factors of both sides fit into half of what may still be used.
+  Index group_size(Index row_blocks, Index column_blocks) {
+    const Index all = std::max(row_blocks, column_blocks);
+    if (context_.memory.budget() == 0) return all;
+    const Index samples = std::min(block_, row_source_.samples());
+    const FactorBlock<T> block = row_source_.make(0, samples);
+    const auto packed = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right).bytes();
+    const auto sweeps = static_cast<std::size_t>(samples) * row_source_.bytes_per_sample() *
+                        static_cast<std::size_t>(context_.pool.size());
+    const std::size_t available = context_.memory.available();
+    const std::size_t left = available > sweeps ? available - sweeps : 0;
+    const auto fitting = static_cast<Index>(left / (2 * packed + 1));
+    if (fitting < 1) {
+      throw Error(ErrorKind::memory,
+                  {.what = "not even one block of factors fits", .where = "--memory", .got = human_bytes(context_.memory.budget()),
+                   .expected = "at least " + human_bytes(context_.memory.in_use() + sweeps + 2 * packed), .cure = {}});
+    }
+    return std::min(all, fitting);
+  }
+
+  /// Calls use(block index, begin, end) for blocks [first, last), several at a time where there are several.
+  template <class Use>
+  void for_blocks(const FactorSource<T>& source, Index first, Index last, const Use& use) {
+    const auto start = std::chrono::steady_clock::now();
+    context_.pool.parallel_for(last - first, [&](Index item, int) {
+      context_.check_cancelled();
+      const Index begin = (first + item) * block_;
+      use(item, begin, std::min(source.samples(), begin + block_));
+    });
+    report_.factor_seconds += seconds_since(start);
+  }
+
+  Packed pack(const FactorSource<T>& source, Index first, Index last, Side side) {
+    Packed packed(static_cast<std::size_t>(last - first));
+    for_blocks(source, first, last, [&](Index item, Index begin, Index end) {
+      packed[static_cast<std::size_t>(item)] =
+          factors::pack_block(source.make(begin, end), report_.plan, assembly_.sizes, side);
+    });
+    return packed;
+  }
+
+  void pack_both(Index first, Index last, Packed& rows, Packed& columns) {
+    rows.resize(static_cast<std::size_t>(last - first));
+    columns.resize(rows.size());
+    for_blocks(row_source_, first, last, [&](Index item, Index begin, Index end) {
+      const FactorBlock<T> block = row_source_.make(begin, end);
+      rows[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::left);
+      columns[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right);
+    });
+  }
+
+  void contract(const Packed& rows, Index first_row, const Packed& columns, Index first_column) {
+    const auto start = std::chrono::steady_clock::now();
+    std::vector<std::pair<Index, Index>> tiles;
+    for (Index r = 0; r < static_cast<Index>(rows.size()); ++r) {
+      for (Index c = 0; c < static_cast<Index>(columns.size()); ++c) {
+        if (!symmetric_ || first_column + c <= first_row + r) tiles.emplace_back(r, c);
+      }
+    }
+    context_.pool.parallel_for(static_cast<Index>(tiles.size()), [&](Index item, int worker) {
+      context_.check_cancelled();
+      const auto [r, c] = tiles[static_cast<std::size_t>(item)];
+      Workspace& workspace = workspaces_[static_cast<std::size_t>(worker)];
+      for (Index plane = 0; plane < assembly_.layout.planes; ++plane) {
+        write_tile(rows[static_cast<std::size_t>(r)], first_row + r, columns[static_cast<std::size_t>(c)], first_column + c,
+                   plane, workspace);
+      }
+      if (worker == 0) {
+        context_.report("contracting", static_cast<double>(tiles_done_ + item + 1), static_cast<double>(tiles_total_));
+      }
+    });
+    tiles_done_ += static_cast<Index>(tiles.size());
+    report_.contract_seconds += seconds_since(start);
+  }
+
+  struct Workspace {
+    linalg::TileWorkspace<T> products;
+    Tensor<T> part;
+    Tensor<T> total;
+    Tensor<T> mirrored;
+  };
+
+  /// `rows` by `columns` entries of memory that a worker keeps from tile to tile.
+  static MatrixView<T> reused(Tensor<T>& memory, Index rows, Index columns) {
+    if (memory.size() < rows * columns) memory = Tensor<T>::uninitialized(Shape{rows * columns});
+    return matrix(memory.data(), rows, columns);
+  }
+
+  void write_tile(const PackedBlock<T>& rows, Index row_block, const PackedBlock<T>& columns, Index column_block, Index plane,
+                  Workspace& workspace) {
+    const Index full = assembly_.layout.full;
+    const Index height = rows.samples * full;
+    const Index width = columns.samples * full;
+    const bool diagonal = symmetric_ && row_block == column_block;
+    const MatrixView<T> tile = reused(workspace.part, height, width);
+    const MatrixView<T> total = assembly_.parts.with_total ? reused(workspace.total, height, width) : MatrixView<T>{};
+    if (assembly_.parts.with_total) std::fill_n(total.data, height * width, T(0));
+    const Index row = row_block * block_ * full;
+    const Index column = column_block * block_ * full;
+    const auto parts = static_cast<int>(assembly_.parts.names.size());
+    for (int part = 0; part < parts; ++part) {
+      const auto products = factors::tile_products(report_.plan, rows, columns, plane, part);
+      linalg::compute_tile<T>(products, false, diagonal ? linalg::TilePart::lower : linalg::TilePart::full, tile,
+                              workspace.products);
+      finish_tile(tile, diagonal, row, column);
+      if (assembly_.parts.with_total) {
+        for (Index e = 0; e < height * width; ++e) total.data[e] += tile.data[e];
+      }
+      put(part, plane, row, column, tile, diagonal, workspace);
+    }
+    if (assembly_.parts.with_total) put(parts, plane, row, column, total, diagonal, workspace);
+  }
+
+  /// Mirrors a diagonal tile, divides, and looks for what is not finite.
+  void finish_tile(MatrixView<T> tile, bool diagonal, Index row, Index column) const {
+    const T divisor = static_cast<T>(assembly_.divisor);
+    for (Index r = 0; r < tile.rows; ++r) {
+      const Index width = diagonal ? r + 1 : tile.columns;
+      T sum = 0;  // NaN and infinity both survive a sum of products with 0
+      for (Index c = 0; c < width; ++c) {
+        T& entry = tile(r, c);
+        if (divisor != 1) entry /= divisor;
+        sum += entry * 0;
+        if (diagonal) tile(c, r) = entry;
+      }
+      if (sum != 0 || std::isnan(sum)) not_finite(row + r, column);
+    }
+  }
+
+  void put(int part, Index plane, Index row, Index column, MatrixView<T> tile, bool diagonal, Workspace& workspace) {
+    store_.write(part, plane, row, column, tile);
+    if (!symmetric_ || diagonal) return;
+    const MatrixView<T> mirrored = reused(workspace.mirrored, tile.columns, tile.rows);
+    constexpr Index step = 16;  // both sides of a transposition stay in the cache
+    for (Index r0 = 0; r0 < tile.rows; r0 += step) {
+      for (Index c = 0; c < tile.columns; ++c) {
+        for (Index r = r0; r < std::min(tile.rows, r0 + step); ++r) mirrored(c, r) = tile(r, c);
+      }
+    }
+    store_.write(part, plane, column, row, mirrored);
+  }
+
+  const Assembly<T>& assembly_;
+  TileStore<T>& store_;
+  const Context& context_;
+  bool symmetric_;
+  const FactorSource<T>& row_source_;
+  const FactorSource<T>& column_source_;
+  Index block_ = 0;
+  AssemblyReport report_;
+  std::vector<Workspace> workspaces_;
+  Index tiles_done_ = 0;
+  Index tiles_total_ = 0;
+};
+
+}  // namespace
+
+Index default_block_samples(const factors::RowLayout& layout) {
+  // A multiple of the panel heights (14 and 32, 6 and 16) while a tile of float32 stays within the second-level cache.
+  constexpr Index rows = 448;
+  return std::max<Index>(1, rows / layout.full);
+}
+
+template <class T>
+AssemblyReport assemble(const Assembly<T>& assembly, TileStore<T>& store, const Context& context) {
+  return Assembler<T>(assembly, store, context).run();
+}
+
+template <class T>
+AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>& result, const Context& context) {
+  const auto start = std::chrono::steady_clock::now();
+  const FactorSource<T>& source = *assembly.rows;
+  AssemblyReport report;
+  report.block_samples = assembly.block_samples > 0 ? assembly.block_samples : default_block_samples({});
+  report.plan = factors::plan_contractions(source.make(0, std::min<Index>(1, source.samples())), assembly.layout,
+                                           assembly.parts.part_of, assembly.sizes);
+  const Index entries = assembly.layout.planes * assembly.layout.full * assembly.layout.full;
+  const auto parts = static_cast<int>(assembly.parts.names.size());
+  result.clear();
+  for (int part = 0; part < assembly.parts.count(); ++part) result.emplace_back(Shape{source.samples(), entries});
+  const Index blocks = (source.samples() + report.block_samples - 1) / report.block_samples;
+  context.pool.parallel_for(blocks, [&](Index item, int) {
+    context.check_cancelled();
+    const Index begin = item * report.block_samples;
+    const FactorBlock<T> block = source.make(begin, std::min(source.samples(), begin + report.block_samples));
+    for (int part = 0; part < parts; ++part) {
+      T* own = result[static_cast<std::size_t>(part)].data() + begin * entries;
+      factors::contract_self(block, report.plan, assembly.sizes, part, own);
+      for (Index e = 0; e < block.samples * entries; ++e) {
+        own[e] /= static_cast<T>(assembly.divisor);
+        if (!std::isfinite(own[e])) not_finite(begin + e / entries, begin + e / entries);
+        if (assembly.parts.with_total) result.back()[begin * entries + e] += own[e];
+      }
+    }
+  });
+  report.factor_seconds = seconds_since(start);
+  return report;
+}
+
+template <class T>
+Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context) {
+  TANGRA_ENSURE(assembly.layout.planes == 1 && assembly.layout.inner == 1);
+  std::vector<Index> first(assembly.sizes.size(), -1);
+  Index count = 0;
+  for (std::size_t p = 0; p < first.size(); ++p) {
+    if (assembly.parts.part_of[p] < 0) continue;
+    first[p] = count;
+    count += assembly.sizes[p];
+  }
+  const FactorSource<T>& source = *assembly.rows;
+  const auto square = static_cast<std::size_t>(count) * static_cast<std::size_t>(count) * sizeof(T);
+  const Reservation kernel(context.memory, square, "the kernel in parameter space, P x P with P = " + std::to_string(count));
+  Tensor<T> result(Shape{count, count});
+  constexpr Index block_samples = 64;
+  constexpr Index strip = 256;
+  for (Index begin = 0; begin < source.samples(); begin += block_samples) {
+    context.check_cancelled();
+    context.report("contracting", static_cast<double>(begin), static_cast<double>(source.samples()));
+    const FactorBlock<T> block = source.make(begin, std::min(source.samples(), begin + block_samples));
+    const Index rows = block.samples * block.directions;
+    Tensor<T> jacobian(Shape{rows, count});
+    for (std::size_t p = 0; p < first.size(); ++p) {
+      if (first[p] < 0) continue;
+      Tensor<T> own(Shape{rows, assembly.sizes[p]});
+      factors::add_dense(block, static_cast<ParameterId>(p), own.data(), assembly.sizes[p]);
+      for (Index r = 0; r < rows; ++r) {
+        std::copy_n(own.data() + r * assembly.sizes[p], assembly.sizes[p], jacobian.data() + r * count + first[p]);
+      }
+    }
+    const MatrixView<const T> j = matrix<const T>(jacobian.data(), rows, count);
+    for (Index p = 0; p < count; p += strip) {  // the lower triangle, strip by strip
+      const Index height = std::min(strip, count - p);
+      linalg::gemm<T>(context, linalg::Engine::fast, j.block(0, p, rows, height).transposed(), j.block(0, 0, rows, p + height),
+                      true, {result.data() + p * count, height, p + height, count, 1});
+    }
+  }
+  for (Index p = 0; p < count; ++p) {
+    for (Index q = 0; q <= p; ++q) {
+      if (!std::isfinite(result[p * count + q])) not_finite(p, q);
+      result[q * count + p] = result[p * count + q];
+    }
+  }
+  return result;
+}
+
+#define TANGRA_INSTANTIATE(T)                                                                             \
+  template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \
+  template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
+  template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&);
+TANGRA_INSTANTIATE(float)
+TANGRA_INSTANTIATE(double)
+#undef TANGRA_INSTANTIATE
+
+}  // namespace tangra::kernel

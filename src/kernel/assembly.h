@@ -1,0 +1,68 @@
+#pragma once
+#include <string>
+#include <vector>
+
+#include "tangra/factors/contraction.h"
+#include "tangra/kernel/tile_store.h"
+
+namespace tangra::kernel {
+
+/// How the parameters are divided among the parts of a result. With more than one part, or asked for, the total is the
+/// last part: the sum of the others in their order.
+struct Parts {
+  std::vector<std::string> names;    ///< of the parts, without the total
+  std::vector<int> part_of;          ///< by parameter; -1 for a frozen one
+  bool with_total = false;           ///< the total stands behind the parts
+  int count() const { return static_cast<int>(names.size()) + (with_total ? 1 : 0); }
+};
+
+enum class PartsBy { total, layer, parameter };
+Parts divide(const Graph& graph, PartsBy by);
+
+/// A kernel between two sets of samples, or of one with itself.
+template <class T>
+struct Assembly {
+  const factors::FactorSource<T>* rows = nullptr;
+  const factors::FactorSource<T>* columns = nullptr;  ///< null: the rows, and K is exactly symmetric
+  factors::RowLayout layout;
+  Parts parts;
+  std::vector<Index> sizes;  ///< entries of each parameter
+  double divisor = 1;
+  Index block_samples = 0;  ///< samples in a tile's side; 0: chosen from shapes
+};
+
+/// What an assembly did.
+struct AssemblyReport {
+  factors::ContractionPlan plan;
+  Index block_samples = 0;
+  Index groups = 1;              ///< more than one: factors are made anew, as they do not fit together
+  double factor_seconds = 0;     ///< sweeps and packing
+  double contract_seconds = 0;   ///< tiles and their writing
+};
+
+/// Computes every tile of every part and writes it to the store (both triangles where symmetric; the upper one mirrored).
+/// Bits do not depend on the block size, the grouping or the threads. Throws Error(numerics) for an entry that is not
+/// finite, Error(memory) where not even two blocks of factors fit. Does not call store.finish().
+template <class T>
+AssemblyReport assemble(const Assembly<T>& assembly, TileStore<T>& store, const Context& context);
+
+/// Pairs of a sample with itself: result[part] has [n, planes, full, full].
+template <class T>
+AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>& result, const Context& context);
+
+/// R^T R over all trainable parameters in their order: [P, P], exactly symmetric, with layout.planes = 1.
+template <class T>
+Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context);
+
+/// The block of samples that a tile's side has by default.
+Index default_block_samples(const factors::RowLayout& layout);
+
+#define TANGRA_DECLARE(T)                                                                                        \
+  extern template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \
+  extern template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
+  extern template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&);
+TANGRA_DECLARE(float)
+TANGRA_DECLARE(double)
+#undef TANGRA_DECLARE
+
+}  // namespace tangra::kernel

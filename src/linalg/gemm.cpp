@@ -1,0 +1,186 @@
+#include "tangra/linalg/gemm.h"
+
+#include <algorithm>
+
+#include "tangra/base/error.h"
+#include "tangra/linalg/blocking.h"
+#include "tangra/linalg/gemm_reference.h"
+#include "tangra/linalg/micro_kernel.h"
+
+namespace tangra::linalg {
+namespace {
+
+constexpr Index right_entries = 3 << 19;   // of right panels packed at once: 6 MiB of floats, shared by all threads
+constexpr Index column_block = 512;        // columns of C that stay in the second-level cache while k goes on
+constexpr double parallel_from = 1 << 21;  // multiply-adds; below, waking the workers costs more than it brings
+constexpr Index parallel_pack_from = 1 << 16;  // entries
+enum Scratch { left_panels, right_panels, edge, scratch_kinds };
+
+/// Memory of this thread that is kept for the next product.
+template <class T>
+T* scratch(Scratch kind, Index count) {
+  thread_local Tensor<T> memory[scratch_kinds];
+  if (memory[kind].size() < count) memory[kind] = Tensor<T>::uninitialized(Shape{count});
+  return memory[kind].data();
+}
+
+/// out += left right^T, out: [m, n], left: [m, k], right: [n, k], each of any strides.
+template <class T>
+class GemmJob {
+ public:
+  GemmJob(MatrixView<const T> left, MatrixView<const T> right, bool accumulate, MatrixView<T> out, ThreadPool* pool)
+      : kernels_(micro_kernels<T>()), left_(left), right_(right), out_(out), accumulate_(accumulate), pool_(pool) {
+    // Few rows use each entry of the right factor too seldom to pack what can be loaded as it lies.
+    direct_ = right.row_stride == 1 && left.rows <= 2 * kernels_.left_rows;
+    const Index threads = pool == nullptr ? 1 : pool->size(), mr = kernels_.left_rows, nr = kernels_.right_rows;
+    block_rows_ = row_block(left.rows, mr, chain_block * static_cast<Index>(sizeof(T)));
+    Index columns = std::min(column_block, right.rows);
+    if (threads > 1) {  // enough blocks that no thread waits long for the last one
+      block_rows_ = std::min(block_rows_, round_up(divide_up(left.rows, 4 * threads), mr));
+      columns = std::min(columns, divide_up(right.rows, divide_up(4 * threads, divide_up(left.rows, block_rows_))));
+    }
+    block_columns_ = round_up(columns, nr);
+    depth_ = std::max(chain_block, std::min(left.columns, right_entries / column_block / chain_block * chain_block));
+    chunk_columns_ = round_up(std::max(column_block, right_entries / depth_), nr);
+  }
+
+  void run() {
+    for (column_ = 0; column_ < right_.rows; column_ += chunk_columns_) {
+      columns_ = std::min(chunk_columns_, right_.rows - column_);
+      Index done = 0;
+      do {
+        k_ = done;
+        length_ = std::min(depth_, left_.columns - done);
+        pack_right();
+        const Index row_blocks = divide_up(left_.rows, block_rows_);
+        for_each(pool_, row_blocks * divide_up(columns_, block_columns_), [&](Index item) {
+          const Index row = item % row_blocks * block_rows_, column = item / row_blocks * block_columns_;
+          multiply(row, std::min(left_.rows, row + block_rows_), column, std::min(columns_, column + block_columns_));
+        });
+        done += length_;
+      } while (done < left_.columns);
+    }
+  }
+
+ private:
+  template <class Task>
+  static void for_each(ThreadPool* pool, Index count, const Task& task) {
+    if (pool != nullptr) return pool->parallel_for(count, [&](Index item, int) { task(item); });
+    for (Index item = 0; item < count; ++item) task(item);
+  }
+
+  /// The panels of this chunk: [blocks of k, panels, k in the block, right_rows], in the order in which they are used.
+  void pack_right() {
+    const Index height = kernels_.right_rows, panels = divide_up(columns_, height);
+    padded_columns_ = direct_ ? height : panels * height;
+    packed_right_ = scratch<T>(right_panels, padded_columns_ * length_);
+    if (direct_) {  // the last panel alone, where it is incomplete
+      if (columns_ % height != 0) pack_right_panel(panels - 1, 0);
+      return;
+    }
+    for_each(columns_ * length_ >= parallel_pack_from ? pool_ : nullptr, panels,
+             [&](Index p) { pack_right_panel(p, p); });
+  }
+
+  void pack_right_panel(Index p, Index place) {
+    const Index height = kernels_.right_rows, rows = std::min(height, columns_ - p * height);
+    for (Index k = 0; k < length_; k += chain_block) {
+      const Index length = std::min(chain_block, length_ - k);
+      kernels_.pack_right(right_.block(column_ + p * height, k_ + k, rows, length), right_panel(place, k, length));
+    }
+  }
+  T* right_panel(Index place, Index k, Index length) const {
+    return packed_right_ + k * padded_columns_ + place * length * kernels_.right_rows;
+  }
+
+  /// Rows [row, row_end), columns [column, column_end) of this chunk, over the whole depth.
+  void multiply(Index row, Index row_end, Index column, Index column_end) {
+    const Index mr = kernels_.left_rows;
+    Index k = 0;
+    do {
+      const Index length = std::min(chain_block, length_ - k);
+      T* left = scratch<T>(left_panels, round_up(row_end - row, mr) * length);
+      for (Index r = row; r < row_end; r += mr) {
+        kernels_.pack_left(left_.block(r, k_ + k, std::min(mr, row_end - r), length), left + (r - row) * length);
+      }
+      for (Index c = column; c < column_end; c += kernels_.right_rows) multiply_panel(row, row_end, c, k, length, left);
+      k += length;
+    } while (k < length_);
+  }
+
+  void multiply_panel(Index row, Index row_end, Index column, Index k, Index length, const T* left) {
+    const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
+    const bool as_it_lies = direct_ && column + nr <= columns_;
+    ChainStep<T> step = {.k = length};
+    step.right = as_it_lies ? &right_(column_ + column, k_ + k)
+                            : right_panel(direct_ ? 0 : column / nr, k, length);
+    step.right_stride = as_it_lies ? right_.column_stride : nr;
+    step.from_zero = k_ + k == 0 && !accumulate_;
+    for (Index r = row; r < row_end; r += mr) {
+      step.rows = std::min(mr, row_end - r);
+      step.left = left + (r - row) * length;
+      const MatrixView<T> out = out_.block(r, column_ + column, step.rows, std::min(nr, columns_ - column));
+      if (out.columns == nr && out.column_stride == 1) {
+        step.out = out.data;
+        step.out_stride = out.row_stride;
+        kernels_.chain(step);
+      } else {
+        multiply_edge(step, out);
+      }
+    }
+  }
+
+  /// A micro-tile that is cut off, or whose columns don't lie side by side: in memory of its own.
+  void multiply_edge(ChainStep<T> step, MatrixView<T> out) {
+    const Index nr = kernels_.right_rows;
+    step.out = scratch<T>(edge, kernels_.left_rows * nr);
+    step.out_stride = nr;
+    for (Index i = 0; !step.from_zero && i < out.rows; ++i) {
+      for (Index j = 0; j < out.columns; ++j) step.out[i * nr + j] = out(i, j);
+    }
+    kernels_.chain(step);
+    for (Index i = 0; i < out.rows; ++i) {
+      for (Index j = 0; j < out.columns; ++j) out(i, j) = step.out[i * nr + j];
+    }
+  }
+
+  const MicroKernels<T>& kernels_;
+  MatrixView<const T> left_, right_;
+  MatrixView<T> out_;
+  bool accumulate_, direct_ = false;
+  ThreadPool* pool_;  // null: the calling thread alone
+  Index block_rows_ = 0, block_columns_ = 0, chunk_columns_ = 0, depth_ = 0;
+  Index column_ = 0, columns_ = 0, k_ = 0, length_ = 0;  // the chunk in work: its columns, its part of k
+  Index padded_columns_ = 0;
+  T* packed_right_ = nullptr;
+};
+
+/// Whether C^T = B^T A^T wastes less: rows of a micro-tile are cut to size, its columns are padded.
+bool transposed_is_cheaper(Index m, Index n, Index width) {
+  return 5 * n * round_up(m, width) < 4 * m * round_up(n, width);  // a transposed result costs a copy
+}
+
+}  // namespace
+
+template <class T>
+void gemm(const Context& context, Engine engine, MatrixView<const T> a, MatrixView<const T> b, bool accumulate,
+          MatrixView<T> c) {
+  TANGRA_ENSURE(a.columns == b.rows && a.rows == c.rows && b.columns == c.columns);
+  TANGRA_ENSURE(c.column_stride == 1);
+  if (engine == Engine::reference) return gemm_reference(a, b, accumulate, c);
+  if (c.rows == 0 || c.columns == 0) return;
+  const double work = static_cast<double>(c.rows) * static_cast<double>(c.columns) * static_cast<double>(a.columns);
+  ThreadPool* pool = work >= parallel_from && context.pool.size() > 1 ? &context.pool : nullptr;
+  if (transposed_is_cheaper(c.rows, c.columns, micro_kernels<T>().right_rows)) {
+    GemmJob<T>(b.transposed(), a, accumulate, c.transposed(), pool).run();
+  } else {
+    GemmJob<T>(a, b.transposed(), accumulate, c, pool).run();
+  }
+}
+
+template void gemm<float>(const Context&, Engine, MatrixView<const float>, MatrixView<const float>, bool,
+                          MatrixView<float>);
+template void gemm<double>(const Context&, Engine, MatrixView<const double>, MatrixView<const double>, bool,
+                           MatrixView<double>);
+
+}  // namespace tangra::linalg

@@ -1,0 +1,138 @@
+#include "tangra/linalg/lapack.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "tangra/base/error.h"
+
+// LAPACK and BLAS as Fortran has them (32-bit integers; the lengths of the character arguments come last), and the one
+// setting of OpenBLAS that is needed. Declared here because no other file may see them.
+extern "C" {
+void dsyevr_(const char* jobz, const char* range, const char* uplo, const int* n, double* a, const int* lda,
+             const double* vl, const double* vu, const int* il, const int* iu, const double* abstol, int* m, double* w,
+             double* z, const int* ldz, int* isuppz, double* work, const int* lwork, int* iwork, const int* liwork,
+             int* info, std::size_t, std::size_t, std::size_t);
+void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
+void dtrsm_(const char* side, const char* uplo, const char* transa, const char* diag, const int* m, const int* n,
+            const double* alpha, const double* a, const int* lda, double* b, const int* ldb, std::size_t, std::size_t,
+            std::size_t, std::size_t);
+void openblas_set_num_threads(int threads);
+int openblas_get_num_threads(void);
+}
+
+namespace tangra::linalg {
+namespace {
+
+/// OpenBLAS has one thread count for the whole process: set for as long as this object lives, by one caller at a time.
+class BlasThreads {
+ public:
+  explicit BlasThreads(int threads) : lock_(mutex()), before_(openblas_get_num_threads()) {
+    openblas_set_num_threads(threads > 0 ? threads : 1);
+  }
+  ~BlasThreads() { openblas_set_num_threads(before_); }
+  BlasThreads(const BlasThreads&) = delete;
+  BlasThreads& operator=(const BlasThreads&) = delete;
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex one;
+    return one;
+  }
+  std::lock_guard<std::mutex> lock_;
+  int before_;
+};
+
+int lapack_int(Index count) {
+  if (count > std::numeric_limits<int>::max()) {
+    throw Error(ErrorKind::input, {.what = "a matrix is too large for LAPACK",
+                                   .where = {},
+                                   .got = std::to_string(count),
+                                   .expected = "at most " + std::to_string(std::numeric_limits<int>::max()),
+                                   .cure = "use fewer samples or outputs"});
+  }
+  return static_cast<int>(count);
+}
+
+/// LAPACK asks for a leading dimension of at least 1 and of at least n, also where there is one row only.
+int leading_dimension(Index stride, Index n) { return lapack_int(std::max<Index>({1, n > 1 ? stride : n})); }
+
+void ensure_finite_lower(MatrixView<const double> a) {
+  for (Index i = 0; i < a.rows; ++i) {
+    for (Index j = 0; j <= i; ++j) {
+      if (std::isfinite(a(i, j))) continue;
+      throw Error(ErrorKind::numerics,
+                  {.what = "a matrix has an entry that is not finite",
+                   .where = "row " + std::to_string(i) + ", column " + std::to_string(j),
+                   .got = std::to_string(a(i, j)),
+                   .expected = "finite numbers",
+                   .cure = "look for overflow or NaN in the data, the parameters or the network's outputs"});
+    }
+  }
+}
+
+}  // namespace
+
+SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) {
+  TANGRA_ENSURE(a.rows == a.columns && (a.column_stride == 1 || a.row_stride == 1));
+  ensure_finite_lower(a);
+  const Index n = a.rows;
+  SymmetricEigen result;
+  result.values = Tensor<double>(Shape{n});
+  if (vectors) result.vectors = Tensor<double>::uninitialized(Shape{n, n});
+  if (n == 0) return result;
+
+  // A row-major lower triangle is a column-major upper one; column r of Z is row r of `vectors`.
+  const char* triangle = a.column_stride == 1 ? "U" : "L";
+  const char* job = vectors ? "V" : "N";
+  const int order = lapack_int(n), lda = leading_dimension(a.column_stride == 1 ? a.row_stride : a.column_stride, n);
+  const int none = 0, ldz = vectors ? order : 1;
+  const double zero = 0;
+  std::vector<int> support(static_cast<std::size_t>(2 * n));
+  int found = 0, info = 0;
+  const BlasThreads blas(threads);
+  const auto run = [&](double* work, int work_size, int* integers, int integers_size) {
+    dsyevr_(job, "A", triangle, &order, a.data, &lda, &zero, &zero, &none, &none, &zero, &found, result.values.data(),
+            result.vectors.data(), &ldz, support.data(), work, &work_size, integers, &integers_size, &info, 1, 1, 1);
+    TANGRA_ENSURE(info >= 0);
+  };
+  double best_work = 0;
+  int best_integers = 0;
+  run(&best_work, -1, &best_integers, -1);
+  Tensor<double> work = Tensor<double>::uninitialized(Shape{static_cast<Index>(best_work)});
+  std::vector<int> integers(static_cast<std::size_t>(best_integers));
+  run(work.data(), lapack_int(work.size()), integers.data(), best_integers);
+  result.converged = info == 0 && found == order;
+  return result;
+}
+
+CholeskyOutcome cholesky(MatrixView<double> a, int threads) {
+  TANGRA_ENSURE(a.rows == a.columns && a.column_stride == 1);
+  ensure_finite_lower(a);
+  if (a.rows == 0) return {};
+  const int order = lapack_int(a.rows), lda = leading_dimension(a.row_stride, a.rows);
+  int info = 0;
+  const BlasThreads blas(threads);
+  dpotrf_("U", &order, a.data, &lda, &info, 1);
+  TANGRA_ENSURE(info >= 0);
+  return {.failing_pivot = static_cast<Index>(info) - 1};
+}
+
+void solve_cholesky(MatrixView<const double> l, MatrixView<double> b, int threads) {
+  TANGRA_ENSURE(l.rows == l.columns && l.column_stride == 1 && b.rows == l.rows && b.column_stride == 1);
+  if (b.rows == 0 || b.columns == 0) return;
+  // To Fortran, L lies as U = L^T and B as B^T: X^T = B^T U^-1 U^-T.
+  const int order = lapack_int(l.rows), count = lapack_int(b.columns);
+  const int ldl = leading_dimension(l.row_stride, l.rows);
+  const int ldb = b.rows > 1 ? lapack_int(b.row_stride) : count;
+  const double one = 1;
+  const BlasThreads blas(threads);
+  for (const char* transposed : {"N", "T"}) {
+    dtrsm_("R", "U", transposed, "N", &count, &order, &one, l.data, &ldl, b.data, &ldb, 1, 1, 1, 1);
+  }
+}
+
+}  // namespace tangra::linalg

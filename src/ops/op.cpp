@@ -1,0 +1,77 @@
+#include "tangra/ops/op.h"
+
+#include <algorithm>
+
+#include "tangra/base/error.h"
+#include "tangra/ops/table.h"
+
+namespace tangra::ops {
+
+bool Op::has_outer_form(const Node&, std::span<const Shape>, int) const { return false; }
+OuterUse<float> Op::outer_use(const Call<float>&, Index, const float*, int) const {
+  throw Error(ErrorKind::internal, {.what = "no outer form", .where = std::string(name()), .got = {}, .expected = {}, .cure = {}});
+}
+OuterUse<double> Op::outer_use(const Call<double>&, Index, const double*, int) const {
+  throw Error(ErrorKind::internal, {.what = "no outer form", .where = std::string(name()), .got = {}, .expected = {}, .cure = {}});
+}
+bool Op::passes_cotangent(const Node&, std::span<const Shape>, int) const { return false; }
+std::optional<View> Op::view(const Node&, std::span<const Shape>, std::span<const std::optional<double>>) const {
+  return std::nullopt;
+}
+std::vector<double> Op::kinks(const Node&) const { return {}; }
+
+namespace {
+
+std::vector<std::unique_ptr<Op>> make_table() {
+  std::vector<std::unique_ptr<Op>> table;
+  add_elementwise_ops(table);
+  add_binary_ops(table);
+  add_linear_ops(table);
+  add_index_map_ops(table);
+  add_reduction_ops(table);
+  add_softmax_ops(table);
+  std::ranges::sort(table, {}, [](const auto& op) { return op->name(); });
+  return table;
+}
+
+const std::vector<std::unique_ptr<Op>>& table() {
+  static const std::vector<std::unique_ptr<Op>> ops = make_table();
+  return ops;
+}
+
+}  // namespace
+
+const Op* find_op(std::string_view name) {
+  const auto found = std::ranges::lower_bound(table(), name, {}, [](const auto& op) { return op->name(); });
+  return found != table().end() && (*found)->name() == name ? found->get() : nullptr;
+}
+
+std::vector<std::string_view> op_names() {
+  std::vector<std::string_view> names;
+  for (const auto& op : table()) names.push_back(op->name());
+  return names;
+}
+
+void refuse(const Node& node, std::string what, std::string got, std::string expected) {
+  throw Error(ErrorKind::input, {.what = std::move(what), .where = "node " + node.name + " (" + node.op + ")",
+                                 .got = std::move(got), .expected = std::move(expected), .cure = {}});
+}
+
+void require_inputs(const Node& node, std::span<const Shape> inputs, int least, int most) {
+  const auto count = static_cast<int>(inputs.size());
+  bool present = count >= least && count <= most;
+  for (int k = 0; present && k < least; ++k) present = node.inputs[static_cast<std::size_t>(k)] != no_id;
+  if (present) return;
+  refuse(node, "the number of inputs is wrong", std::to_string(count),
+         least == most ? std::to_string(least) : std::to_string(least) + " to " + std::to_string(most));
+}
+
+Index resolved_axis(const Node& node, Index axis, Index rank) {
+  const Index resolved = axis < 0 ? axis + rank : axis;
+  if (resolved < 0 || resolved >= rank) {
+    refuse(node, "there is no such axis", std::to_string(axis), "an axis of an array with " + std::to_string(rank));
+  }
+  return resolved;
+}
+
+}  // namespace tangra::ops

@@ -1,0 +1,154 @@
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "tangra/analysis/spectrum.h"
+#include "tangra/base/array.h"
+#include "tangra/run/spec.h"
+#include "tangra/verify/measured_error.h"
+#include "tangra/verify/verify.h"
+
+namespace tangra::run {
+
+/// On what a run ran, what it took, and of what.
+struct Provenance {
+  std::string version;
+  std::string machine;      ///< processor, cores
+  std::string simd_target;  ///< of the products
+  int threads = 0;
+  std::size_t memory_budget = 0;
+  std::uint64_t model_fingerprint = 0;
+  std::vector<std::uint64_t> data_fingerprints;
+  std::vector<std::pair<std::string, double>> seconds;  ///< by step, in the order of the steps
+  double total_seconds = 0;
+  std::size_t peak_bytes = 0;  ///< largest resident set of the process so far
+};
+
+/// What is told of a data set.
+struct DataSummary {
+  std::string name;
+  std::string description;
+  Index samples = 0;
+  Shape shape;  ///< of one sample, as the network takes it
+  bool labels = false;
+};
+
+/// What is told of a network.
+struct ModelSummary {
+  std::string name;  ///< file, or "chain"
+  std::string text;
+  Shape input;
+  std::string output_name;
+  Shape output;
+  Index parameters = 0;  ///< P: entries of what is trained
+  Index frozen = 0;      ///< entries of what is not
+};
+
+/// tangra summary
+struct SummaryResult {
+  struct Row {
+    std::string name;
+    std::string op;
+    Shape shape;  ///< of the result, one sample
+    std::vector<std::string> parameters;
+    Index parameter_count = 0;
+  };
+  struct ParameterRow {
+    std::string name;
+    std::string layer;
+    Shape shape;
+    DType type = DType::float32;
+    Index count = 0;
+    std::size_t bytes = 0;
+    bool trainable = true;
+    std::string why;
+  };
+  ModelSummary model;
+  std::vector<Row> layers;
+  std::vector<ParameterRow> parameters;
+  std::size_t parameter_bytes = 0;
+  std::size_t activation_bytes = 0;  ///< of one sample, in the model's own precision
+};
+
+/// An array of a result with its name in the file.
+struct NamedArray {
+  std::string name;
+  Array array;
+};
+
+/// tangra jacobian, jvp, vjp
+struct ArraysResult {
+  ModelSummary model;
+  DataSummary data;
+  std::vector<NamedArray> arrays;  ///< as written to the file, in its order
+  std::vector<std::string> notes;  ///< what the arrays are, in words
+  std::string out;
+  std::string precision;
+  Provenance provenance;
+};
+
+/// One line of a kernel's plan.
+struct PlanRow {
+  std::string parameter;
+  std::string part;
+  std::string order;
+  std::string reason;
+  double multiply_adds = 0;  ///< for one pair of samples
+};
+
+/// What can be said of a kernel without its eigenvalues.
+struct KernelStatistics {
+  double trace = 0;
+  double smallest_diagonal = 0;
+  double largest_diagonal = 0;
+  double largest_entry = 0;  ///< in absolute value
+  std::vector<std::vector<double>> corner;  ///< the first rows and columns
+};
+
+/// tangra kernel
+struct KernelResult {
+  KernelSpec requested;
+  ModelSummary model;
+  DataSummary data;
+  std::optional<DataSummary> data2;
+  std::string reduce;      ///< as used
+  std::string conventions;  ///< in words: what an entry is
+  std::string method;
+  std::string precision;  ///< float32 or float64
+  Shape shape;
+  std::vector<std::string> axes;
+  std::vector<std::string> parts;  ///< in the order of the file, "total" last
+  std::vector<double> part_traces;  ///< the trace of each part (its share in the total)
+  std::vector<PlanRow> plan;
+  Index block_samples = 0;
+  Index groups = 1;
+  double multiply_adds = 0;  ///< of all contractions
+  KernelStatistics statistics;
+  std::optional<verify::MeasuredError> measured_error;  ///< of float32 runs
+  std::string out;
+  std::vector<NamedArray> arrays;  ///< the parts, where no file was asked for
+  Provenance provenance;
+};
+
+/// tangra verify
+struct VerifyRunResult {
+  ModelSummary model;
+  DataSummary data;
+  std::string reduce;
+  verify::VerifyResult result;
+  Provenance provenance;
+};
+
+/// tangra spectrum
+struct SpectrumResult {
+  std::string source;
+  Shape shape;
+  Index top = 0;
+  analysis::Spectrum spectrum;
+  Provenance provenance;
+};
+
+}  // namespace tangra::run

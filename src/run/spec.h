@@ -1,0 +1,113 @@
+#pragma once
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tangra/data/data_set.h"
+#include "tangra/load/model.h"
+
+namespace tangra::run {
+
+enum class Precision { automatic, float32, float64 };
+enum class ExistingFile { refuse, replace };
+
+/// What a run may use.
+struct Resources {
+  int threads = 0;         ///< 0: one for each core
+  std::size_t memory = 0;  ///< bytes; 0: 80% of what is free when the run starts
+};
+
+struct SummarySpec {
+  load::ModelSpec model;
+  void validate() const;
+};
+
+/// Which form a Jacobian by the input is written in.
+enum class InputForm {
+  blocks,  ///< (N, O, features): what is not zero
+  full,    ///< (N, O, features, N): with the zeros between different samples
+  summed,  ///< (N, features): the gradient of the summed outputs
+};
+
+enum class JacobianLayout { dense, structured };
+
+/// tangra jacobian
+struct JacobianSpec {
+  load::ModelSpec model;
+  data::DataSpec data;
+  std::vector<std::string> wrt{"parameters"};  ///< "parameters", "input", names of parameters or hidden values
+  std::string of = "output";                   ///< "output" or the name of a value
+  JacobianLayout layout = JacobianLayout::dense;
+  InputForm input_form = InputForm::blocks;
+  Precision precision = Precision::automatic;
+  std::string out;  ///< .npz; empty: the result is only summarised
+  ExistingFile existing = ExistingFile::refuse;
+  Resources resources;
+  /// Throws Error(usage) for what contradicts itself, before anything is read.
+  void validate() const;
+};
+
+/// tangra jvp: tangents by parameter name or "input" in a .npz; tangra vjp: cotangents (N, O) in a .npy.
+struct ProductSpec {
+  load::ModelSpec model;
+  data::DataSpec data;
+  bool forward = true;     ///< jvp; else vjp
+  std::string directions;  ///< the file with the tangents or cotangents
+  Precision precision = Precision::automatic;
+  std::string out;
+  ExistingFile existing = ExistingFile::refuse;
+  Resources resources;
+  void validate() const;
+};
+
+enum class By { total, layer, parameter };
+enum class Pairs { all, self };
+enum class Space { samples, parameters };
+enum class Method {
+  automatic,   ///< structured
+  structured,  ///< the cheapest order of contraction for each use
+  jacobian,    ///< explicit Jacobians, then their Gram matrix
+  product,     ///< columns of K as J (J^T e)
+};
+
+/// tangra kernel
+struct KernelSpec {
+  load::ModelSpec model;
+  data::DataSpec data;
+  std::optional<data::DataSpec> data2;  ///< train x test; else the symmetric kernel of `data`
+  std::string reduce;                   ///< as kernel::parse_reduction; may be empty where O = 1 and for `conjugate`
+  std::string basis;                    ///< .npy of (R, O) or (N, R, O)
+  By by = By::total;
+  Pairs pairs = Pairs::all;
+  Space space = Space::samples;
+  std::string conjugate;  ///< the name of a value: the Gram matrix of its activations in place of the kernel
+  Method method = Method::automatic;
+  Precision precision = Precision::automatic;
+  Index block_samples = 0;  ///< of a tile's side; 0: chosen from shapes. The bits do not depend on it
+  std::string out;          ///< .npy or .npz; empty: the result is only summarised
+  ExistingFile existing = ExistingFile::refuse;
+  Resources resources;
+  void validate() const;
+};
+
+/// tangra verify
+struct VerifySpec {
+  load::ModelSpec model;
+  data::DataSpec data;  ///< without a selection the first few samples
+  std::string reduce = "full";
+  Precision precision = Precision::float64;  ///< of the structured method
+  Resources resources;
+  void validate() const;
+};
+
+/// tangra spectrum
+struct SpectrumSpec {
+  std::string kernel;                    ///< a .npy file; else model and data
+  std::optional<KernelSpec> from_model;  ///< the kernel is computed in memory
+  Index top = 0;                         ///< how many eigenvalues are listed; 0: all in JSON, some in the table
+  Resources resources;
+  void validate() const;
+};
+
+}  // namespace tangra::run

@@ -1,0 +1,161 @@
+#include "tangra/linalg/lapack.h"
+
+#include <algorithm>
+#include <numbers>
+
+#include "matrices.h"
+#include "support/support.h"
+
+namespace tangra::linalg {
+namespace {
+
+using test::Matrix;
+constexpr double eps = std::numeric_limits<double>::epsilon() / 2;
+
+/// Q diag(values) Q^T with Q a product of two reflections: a matrix with known eigenvalues, full [n, n].
+Tensor<double> with_eigenvalues(const std::vector<double>& values) {
+  const Index n = static_cast<Index>(values.size());
+  Tensor<double> a(Shape{n, n});
+  for (Index i = 0; i < n; ++i) a[i * n + i] = values[static_cast<std::size_t>(i)];
+  for (unsigned seed = 1; seed <= 2; ++seed) {
+    const Matrix<double> w(n, 1, seed);
+    double norm2 = 0;
+    for (Index i = 0; i < n; ++i) norm2 += w.view()(i, 0) * w.view()(i, 0);
+    const auto reflect = [&](MatrixView<double> m) {  // (1 - 2 w w^T / |w|^2) m
+      for (Index j = 0; j < n; ++j) {
+        double sum = 0;
+        for (Index i = 0; i < n; ++i) sum += w.view()(i, 0) * m(i, j);
+        for (Index i = 0; i < n; ++i) m(i, j) -= 2 * sum / norm2 * w.view()(i, 0);
+      }
+    };
+    reflect(matrix(a.data(), n, n));
+    reflect(matrix(a.data(), n, n).transposed());
+  }
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j < i; ++j) a[j * n + i] = a[i * n + j];
+  }
+  return a;
+}
+
+/// |A v - lambda v| and |V V^T - 1|, both within 50 n eps (of |A|): far above what these methods leave (a few eps per
+/// entry), far below what a wrong vector would.
+void expect_eigenpairs(const Tensor<double>& a, const SymmetricEigen& eigen, double norm) {
+  const Index n = eigen.values.size();
+  const double bound = 50 * static_cast<double>(n) * eps;
+  for (Index r = 0; r < n; ++r) {
+    const double* v = eigen.vectors.data() + r * n;
+    for (Index i = 0; i < n; ++i) {
+      double residual = -eigen.values[r] * v[i], product = 0;
+      for (Index j = 0; j < n; ++j) {
+        residual += a[i * n + j] * v[j];
+        product += eigen.vectors[i * n + j] * v[j];
+      }
+      ASSERT_LE(std::abs(residual), bound * norm);
+      ASSERT_LE(std::abs(product - (i == r ? 1 : 0)), bound);
+    }
+  }
+}
+
+/// The lower triangle of a full matrix inside NaN, with padded rows.
+Matrix<double> lower_in_nan(const Tensor<double>& a) {
+  const Index n = a.shape()[0];
+  Matrix<double> lower(n, n, test::Layout::padded, 1);
+  lower.fill(std::numeric_limits<double>::quiet_NaN());
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j <= i; ++j) lower.view()(i, j) = a[i * n + j];
+  }
+  return lower;
+}
+
+TEST(SymmetricEigen, FindsConstructedEigenvaluesWithMultiplicities) {
+  std::vector<double> truth = {-3, -3, -1e-9, 0, 0, 0, 1e-12, 0.5, 7, 7, 7, 7, 1000};
+  const Tensor<double> a = with_eigenvalues(truth);
+  const double bound = 50 * 13 * eps * 1000;  // as above; |A| = 1000
+  for (const int threads : {1, 2}) {
+    for (const bool vectors : {false, true}) {
+      const Matrix<double> lower = lower_in_nan(a);
+      const SymmetricEigen eigen = symmetric_eigen(lower.view(), vectors, threads);
+      ASSERT_TRUE(eigen.converged);
+      for (std::size_t i = 0; i < truth.size(); ++i) EXPECT_NEAR(eigen.values[static_cast<Index>(i)], truth[i], bound);
+      EXPECT_EQ(eigen.vectors.size(), vectors ? 169 : 0);
+      if (vectors) expect_eigenpairs(a, eigen, 1000);
+    }
+  }
+  const SymmetricEigen reference = symmetric_eigen_reference(matrix(a.data(), 13, 13), true);
+  ASSERT_TRUE(reference.converged);
+  for (std::size_t i = 0; i < truth.size(); ++i) EXPECT_NEAR(reference.values[static_cast<Index>(i)], truth[i], bound);
+  expect_eigenpairs(a, reference, 1000);
+}
+
+TEST(SymmetricEigen, AgreesWithJacobiForUglySizes) {
+  for (const Index n : {0, 1, 2, 3, 17, 64, 101}) {
+    std::vector<double> values(static_cast<std::size_t>(n));
+    for (Index i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = std::sin(static_cast<double>(i * i));
+    const Tensor<double> a = with_eigenvalues(values);
+    const SymmetricEigen reference = symmetric_eigen_reference(matrix(a.data(), n, n), true);
+    ASSERT_TRUE(reference.converged);
+    expect_eigenpairs(a, reference, 1);
+    const Matrix<double> lower = lower_in_nan(a);
+    const SymmetricEigen eigen = symmetric_eigen(lower.view(), true, 2);
+    ASSERT_TRUE(eigen.converged);
+    expect_eigenpairs(a, eigen, 1);
+    for (Index i = 0; i < n; ++i) EXPECT_NEAR(eigen.values[i], reference.values[i], 50 * static_cast<double>(n) * eps);
+  }
+}
+
+TEST(SymmetricEigen, FindsTheSpectrumOfAPath) {
+  // The second difference matrix: 2 - 2 cos(pi r / (n + 1)).
+  const Index n = 50;
+  Tensor<double> a(Shape{n, n});
+  for (Index i = 0; i < n; ++i) {
+    a[i * n + i] = 2;
+    if (i > 0) a[i * n + i - 1] = a[(i - 1) * n + i] = -1;
+  }
+  const SymmetricEigen eigen = symmetric_eigen(matrix(a.data(), n, n).transposed(), false, 1);
+  for (Index r = 0; r < n; ++r) {
+    EXPECT_NEAR(eigen.values[r], 2 - 2 * std::cos(std::numbers::pi * static_cast<double>(r + 1) / 51), 50 * 50 * eps * 4);
+  }
+}
+
+TEST(SymmetricEigen, RefusesWhatIsNotFinite) {
+  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    Tensor<double> a(Shape{3, 3});
+    a[2 * 3 + 1] = bad;
+    EXPECT_EQ(tangra::test::error_of([&] { symmetric_eigen(matrix(a.data(), 3, 3), false, 1); }).kind(),
+              ErrorKind::numerics);
+    EXPECT_EQ(tangra::test::error_of([&] { cholesky(matrix(a.data(), 3, 3), 1); }).kind(), ErrorKind::numerics);
+  }
+}
+
+TEST(Cholesky, SolvesWhatItFactored) {
+  for (const Index n : {0, 1, 2, 31, 70}) {
+    std::vector<double> values(static_cast<std::size_t>(n));
+    for (Index i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = 1 + static_cast<double>(i % 7);
+    const Tensor<double> a = with_eigenvalues(values);
+    const Matrix<double> l = lower_in_nan(a), x(n, 3, 5);
+    ASSERT_TRUE(cholesky(l.view(), 2).definite());
+    Matrix<double> b(n, 3, test::Layout::padded, 6);
+    test::fused_product<double>(matrix(a.data(), n, n), x.constant(), false, b.view());
+    solve_cholesky(l.constant(), b.view(), 1);
+    // Backward stable: relative error at most a modest multiple of n eps times the condition number, which is 7 here.
+    double scale = 0;
+    for (Index i = 0; i < n * 3; ++i) scale = std::max(scale, std::abs(x.view().data[i]));
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = 0; j < 3; ++j) {
+        EXPECT_NEAR(b.view()(i, j), x.view()(i, j), 50 * static_cast<double>(n) * eps * 7 * scale);
+      }
+    }
+  }
+}
+
+TEST(Cholesky, NamesTheFailingPivot) {
+  Tensor<double> a(Shape{4, 4});
+  for (Index i = 0; i < 4; ++i) a[i * 4 + i] = 1;
+  a[2 * 4 + 2] = -1;
+  const CholeskyOutcome outcome = cholesky(matrix(a.data(), 4, 4), 1);
+  EXPECT_FALSE(outcome.definite());
+  EXPECT_EQ(outcome.failing_pivot, 2);
+}
+
+}  // namespace
+}  // namespace tangra::linalg

@@ -1,0 +1,92 @@
+#include <gtest/gtest.h>
+
+#include "support/support.h"
+#include "tangra/base/rng.h"
+#include "tangra/load/chain/chain.h"
+#include "tangra/load/chain/layer_spec.h"
+
+namespace tangra::load {
+namespace {
+
+const std::string long_text =
+    "# everything that the format has\n"
+    "model = Chain(first = Dense(12 => 5, σ; bias = false, init = he), #= a #= nested =# comment =#\n"
+    "  Dense(5, 1_0, x -> leakyrelu.(x, 0.2f0)), Flux.relu, elu(1.5e-1),\n"
+    "  SkipConnection(Chain(Dense(10 => 2 * 5, tanh), gelu_erf), +),\n"
+    "  SkipConnection(Dense(10 => 3), vcat), Parallel(*, a = Dense(13 => 2^2), Chain(Dense(13 => 4), .5 |> relu)),\n"
+    "  softplus, Dense(4 => 3), log_softmax,\n);";
+
+/// Weights of all layers, so that a text whose widths grew by an edit is not built.
+double weights(const LayerSpec& layer) {
+  double sum = static_cast<double>(layer.in) * static_cast<double>(layer.out);
+  for (const LayerSpec& each : layer.layers) sum += weights(each);
+  return sum;
+}
+
+/// Whether the text is a network. Anything but an Error that comes out fails the test.
+bool accepts(const std::string& text) {
+  try {
+    if (weights(read_layers({.text = text, .name = "fuzz"})) < 1e5) load_chain(text, {.input = Shape{3}});
+    return true;
+  } catch (const Error& error) {
+    EXPECT_NE(error.kind(), ErrorKind::internal) << error.what() << "\n" << text;
+    EXPECT_LT(std::string(error.what()).size(), 1500U) << text;
+    return false;
+  }
+}
+
+std::string sound_text() {
+  std::string text = long_text;
+  return text.erase(text.find(".5 |> "), 6);
+}
+
+TEST(ChainFuzz, TheTextItselfIsSound) {
+  EXPECT_TRUE(accepts(sound_text()));
+  EXPECT_FALSE(accepts(long_text));
+}
+
+TEST(ChainFuzz, EveryPrefixAndEverySuffix) {
+  const std::string text = sound_text();
+  for (std::size_t length = 0; length + 2 < text.size(); ++length) {
+    EXPECT_FALSE(accepts(text.substr(0, length))) << text.substr(0, length);
+    accepts(text.substr(length));
+  }
+}
+
+TEST(ChainFuzz, RandomEdits) {
+  constexpr std::string_view alphabet = "()(),,;=>-+*.^#\n 0123456789_efxDenseChainreluσ\xff\xe2";
+  const std::string text = sound_text();
+  const RandomStream random(1, 0);
+  std::uint64_t at = 0;
+  const auto below = [&](std::size_t bound) { return static_cast<std::size_t>(random.bits(at++) % bound); };
+  int sound = 0;
+  for (int round = 0; round < 20011; ++round) {
+    std::string edited = text;
+    for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
+      const std::size_t place = below(edited.size());
+      const char letter = below(8) == 0 ? static_cast<char>(below(256)) : alphabet[below(alphabet.size())];
+      switch (below(4)) {
+        case 0: edited[place] = letter; break;
+        case 1: edited.insert(place, 1, letter); break;
+        case 2: edited.erase(place, 1 + below(5)); break;
+        default: edited.insert(place, text.substr(below(text.size()), below(20))); break;
+      }
+    }
+    sound += accepts(edited) ? 1 : 0;
+  }
+  // The edits are mild enough for some to leave a network, and hard enough for most not to.
+  EXPECT_GT(sound, 100);
+  EXPECT_LT(sound, 15000);
+}
+
+TEST(ChainFuzz, RandomBytes) {
+  const RandomStream random(2, 0);
+  for (std::uint64_t round = 0; round < 2003; ++round) {
+    std::string text = round % 2 == 0 ? "Chain(" : "";
+    for (std::uint64_t k = 0; k < round % 61; ++k) text += static_cast<char>(random.bits(round << 8 | k) % 256);
+    accepts(text);
+  }
+}
+
+}  // namespace
+}  // namespace tangra::load
