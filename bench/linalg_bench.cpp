@@ -1,5 +1,5 @@
-// The fused tile and gemm beside OpenBLAS, in the same run. Counter `flops` is the rate, two to a multiply-add;
-// threads:2 is the sum of two threads with a tile each.
+// The fused tile and gemm beside OpenBLAS, in the same run. Counter `flops` is the rate, two to a
+// multiply-add; threads:2 is the sum of two threads with a tile each.
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
@@ -11,9 +11,9 @@
 #include "tangra/linalg/tile.h"
 
 extern "C" {
-void sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k, const float* alpha,
-            const float* a, const int* lda, const float* b, const int* ldb, const float* beta, float* c,
-            const int* ldc, std::size_t, std::size_t);
+void sgemm_(const char* transa, const char* transb, const int* m, const int* n, const int* k,
+            const float* alpha, const float* a, const int* lda, const float* b, const int* ldb,
+            const float* beta, float* c, const int* ldc, std::size_t, std::size_t);
 void openblas_set_num_threads(int threads);
 }
 
@@ -26,7 +26,8 @@ template <class T>
 Tensor<T> random_matrix(Index rows, Index columns) {
   Tensor<T> tensor(Shape{rows, columns});
   unsigned state = 12345;
-  for (T& entry : tensor) entry = static_cast<T>((state = state * 1664525U + 1013904223U) >> 8) / T(1 << 24) - T(0.5);
+  for (T& entry : tensor)
+    entry = static_cast<T>((state = state * 1664525U + 1013904223U) >> 8) / T(1 << 24) - T(0.5);
   return tensor;
 }
 
@@ -94,7 +95,8 @@ void tile_of_a_network(benchmark::State& state) {
   }
   std::vector<TileProduct<float>> products;
   for (std::size_t i = 0; i < packed.size(); i += 4) {
-    products.push_back({.u = &packed[i], .v = &packed[i + 1], .x = &packed[i + 2], .y = &packed[i + 3], .constant = 1});
+    products.push_back(
+        {.u = &packed[i], .v = &packed[i + 1], .x = &packed[i + 2], .y = &packed[i + 3], .constant = 1});
   }
   Tensor<float> entries(Shape{side, side});
   TileWorkspace<float> workspace;
@@ -105,16 +107,23 @@ void tile_of_a_network(benchmark::State& state) {
   count_flops(state, static_cast<double>(side * side) * inner);
 }
 
-/// All outputs: O rows of u to a row of x, Gram matrix broadcast. The rate counts what is computed, not what a plain
-/// tile would.
+/// All outputs: O rows of u to a row of x, Gram matrix broadcast. The rate counts what is computed, not what
+/// a plain tile would.
 void tile_repeated(benchmark::State& state) {
   const Index outputs = state.range(0), rows = side / outputs * outputs, c = 60, k = 784;
   const Tensor<float> u = random_matrix<float>(rows, c), x = random_matrix<float>(rows / outputs, k);
-  const MatrixView<const float> u_view = matrix(u.data(), rows, c), x_view = matrix(x.data(), rows / outputs, k);
+  const MatrixView<const float> u_view = matrix(u.data(), rows, c),
+                                x_view = matrix(x.data(), rows / outputs, k);
   const Packed<float> pu = pack<float>(Side::left, u_view), pv = pack<float>(Side::right, u_view);
   const Packed<float> px = pack<float>(Side::left, x_view), py = pack<float>(Side::right, x_view);
-  const TileProduct<float> product = {.u = &pu, .v = &pv, .x = &px, .y = &py, .scale = 1, .constant = 1,
-                                      .x_repeat = outputs, .y_repeat = outputs};
+  const TileProduct<float> product = {.u = &pu,
+                                      .v = &pv,
+                                      .x = &px,
+                                      .y = &py,
+                                      .scale = 1,
+                                      .constant = 1,
+                                      .x_repeat = outputs,
+                                      .y_repeat = outputs};
   Tensor<float> entries(Shape{rows, rows});
   TileWorkspace<float> workspace;
   for (auto _ : state) {
@@ -132,8 +141,8 @@ void gemm_dense(benchmark::State& state) {
   const Tensor<float> a = random_matrix<float>(m, k), b = random_matrix<float>(n, k);
   Tensor<float> c(Shape{m, n});
   for (auto _ : state) {
-    gemm<float>(pool.context, Engine::fast, matrix(a.data(), m, k), matrix(b.data(), n, k).transposed(), false,
-                matrix(c.data(), m, n));
+    gemm<float>(pool.context, Engine::fast, matrix(a.data(), m, k), matrix(b.data(), n, k).transposed(),
+                false, matrix(c.data(), m, n));
     benchmark::ClobberMemory();
   }
   count_flops(state, static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k));
@@ -175,8 +184,8 @@ void tile_sizes(benchmark::internal::Benchmark* bench) {
 }
 void dense_sizes(benchmark::internal::Benchmark* bench) {
   const std::vector<std::vector<std::int64_t>> sizes = {
-      {1, 60, 60},     {10, 60, 60},     {64, 60, 60},       {64, 10, 60},       {256, 60, 784},
-      {512, 512, 512}, {1, 1024, 1024},  {1024, 1, 1024},    {2048, 60, 784},    {1000, 1000, 1000},
+      {1, 60, 60},     {10, 60, 60},     {64, 60, 60},       {64, 10, 60},    {256, 60, 784},
+      {512, 512, 512}, {1, 1024, 1024},  {1024, 1, 1024},    {2048, 60, 784}, {1000, 1000, 1000},
       {4000, 4, 4000}, {10000, 60, 784}, {2000, 2000, 2000}, {3000, 3000, 60}};
   for (const std::int64_t threads : {1, 2}) {
     for (const auto& size : sizes) bench->Args({size[0], size[1], size[2], threads});

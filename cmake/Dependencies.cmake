@@ -1,9 +1,11 @@
 # Every outside library, in one place. docs/decisions/ says why each is here.
+# Found here, seen everywhere: a project that adds this one by add_subdirectory links the same targets.
+set(CMAKE_FIND_PACKAGE_TARGETS_GLOBAL ON)
 find_package(Threads REQUIRED)
 find_package(ZLIB REQUIRED)
 find_package(PkgConfig REQUIRED)
 # Debian ships the CMake package of libzip without the programs that it refers to.
-pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET libzip)
+pkg_check_modules(LIBZIP REQUIRED IMPORTED_TARGET GLOBAL libzip)
 find_package(nlohmann_json 3.11 REQUIRED)
 find_package(fmt 9 REQUIRED)
 find_package(HWY 1.0 REQUIRED)

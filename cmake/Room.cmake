@@ -21,12 +21,16 @@ function(tangra_room name)
   set_property(GLOBAL APPEND PROPERTY TANGRA_ROOMS ${target})
 endfunction()
 
-# tangra_room_test(NAME SOURCES ... [ROOMS room...]): the tests of one room, as one program.
+# tangra_room_test(NAME SOURCES ... [ROOMS room...] [LIBRARIES ...]): the tests of one room, or of a theme across rooms, as
+# one program.
 function(tangra_room_test name)
   cmake_parse_arguments(PARSE_ARGV 1 test "" "" "SOURCES;ROOMS;LIBRARIES")
   set(target test_${name})
   add_executable(${target} ${test_SOURCES})
   list(TRANSFORM test_ROOMS PREPEND "tangra::" OUTPUT_VARIABLE rooms)
-  target_link_libraries(${target} PRIVATE tangra::${name} ${rooms} ${test_LIBRARIES} tangra_test_support tangra_compile)
+  if(TARGET tangra::${name})
+    list(APPEND rooms tangra::${name})
+  endif()
+  target_link_libraries(${target} PRIVATE ${rooms} ${test_LIBRARIES} tangra_test_support tangra_compile)
   gtest_discover_tests(${target} TEST_PREFIX "${name}." DISCOVERY_MODE PRE_TEST DISCOVERY_TIMEOUT 60)
 endfunction()

@@ -6,8 +6,12 @@
 namespace tangra {
 namespace {
 
-std::uint32_t low(std::uint64_t word) { return static_cast<std::uint32_t>(word); }
-std::uint32_t high(std::uint64_t word) { return static_cast<std::uint32_t>(word >> 32); }
+std::uint32_t low(std::uint64_t word) {
+  return static_cast<std::uint32_t>(word);
+}
+std::uint32_t high(std::uint64_t word) {
+  return static_cast<std::uint32_t>(word >> 32);
+}
 
 /// c[0] + c[1] x + ... + c[count - 1] x^(count - 1), by Horner's rule.
 template <std::size_t count>
@@ -40,9 +44,9 @@ double natural_log(double x) {
 }
 
 // The three rational approximations of AS 241; the denominators start with 1.
-constexpr double centre_above[] = {3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3,
-                                   1.3731693765509461125e+4, 4.5921953931549871457e+4, 6.7265770927008700853e+4,
-                                   3.3430575583588128105e+4, 2.5090809287301226727e+3};
+constexpr double centre_above[] = {
+    3.3871328727963666080e0,  1.3314166789178437745e+2, 1.9715909503065514427e+3, 1.3731693765509461125e+4,
+    4.5921953931549871457e+4, 6.7265770927008700853e+4, 3.3430575583588128105e+4, 2.5090809287301226727e+3};
 constexpr double centre_below[] = {1.0,
                                    4.2313330701600911252e+1,
                                    6.8718700749205790830e+2,
@@ -51,8 +55,9 @@ constexpr double centre_below[] = {1.0,
                                    3.9307895800092710610e+4,
                                    2.8729085735721942674e+4,
                                    5.2264952788528545610e+3};
-constexpr double middle_above[] = {1.42343711074968357734e0,  4.63033784615654529590e0,  5.76949722146069140550e0,
-                                   3.64784832476320460504e0,  1.27045825245236838258e0,  2.41780725177450611770e-1,
+constexpr double middle_above[] = {1.42343711074968357734e0,  4.63033784615654529590e0,
+                                   5.76949722146069140550e0,  3.64784832476320460504e0,
+                                   1.27045825245236838258e0,  2.41780725177450611770e-1,
                                    2.27238449892691845833e-2, 7.74545014278341407640e-4};
 constexpr double middle_below[] = {1.0,
                                    2.05319162663775882187e0,
@@ -62,8 +67,9 @@ constexpr double middle_below[] = {1.0,
                                    1.51986665636164571966e-2,
                                    5.47593808499534494600e-4,
                                    1.05075007164441684324e-9};
-constexpr double tail_above[] = {6.65790464350110377720e0,  5.46378491116411436990e0,  1.78482653991729133580e0,
-                                 2.96560571828504891230e-1, 2.65321895265761230930e-2, 1.24266094738807843860e-3,
+constexpr double tail_above[] = {6.65790464350110377720e0,  5.46378491116411436990e0,
+                                 1.78482653991729133580e0,  2.96560571828504891230e-1,
+                                 2.65321895265761230930e-2, 1.24266094738807843860e-3,
                                  2.71155556874348757815e-5, 2.01033439929228813265e-7};
 constexpr double tail_below[] = {1.0,
                                  5.99832206555887937690e-1,
@@ -76,13 +82,15 @@ constexpr double tail_below[] = {1.0,
 
 }  // namespace
 
-std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter, std::array<std::uint32_t, 2> key) {
+std::array<std::uint32_t, 4> philox4x32(std::array<std::uint32_t, 4> counter,
+                                        std::array<std::uint32_t, 2> key) {
   constexpr std::uint64_t multipliers[] = {0xD2511F53U, 0xCD9E8D57U};
   constexpr std::uint32_t weyl[] = {0x9E3779B9U, 0xBB67AE85U};
   for (int round = 0; round < 10; ++round) {
     const std::uint64_t first = multipliers[0] * counter[0];
     const std::uint64_t second = multipliers[1] * counter[2];
-    counter = {high(second) ^ counter[1] ^ key[0], low(second), high(first) ^ counter[3] ^ key[1], low(first)};
+    counter = {high(second) ^ counter[1] ^ key[0], low(second), high(first) ^ counter[3] ^ key[1],
+               low(first)};
     key[0] += weyl[0];
     key[1] += weyl[1];
   }
@@ -112,6 +120,8 @@ double RandomStream::uniform(std::uint64_t index) const {
   return static_cast<double>(odd) * 0x1p-53;
 }
 
-double RandomStream::normal(std::uint64_t index) const { return normal_quantile(uniform(index)); }
+double RandomStream::normal(std::uint64_t index) const {
+  return normal_quantile(uniform(index));
+}
 
 }  // namespace tangra

@@ -118,8 +118,9 @@ class ReverseSweep {
       if (!needed(input)) continue;
       const auto index = static_cast<int>(k);
       const bool is_use = !batch_free && program_.is_batch_free(input);
-      const bool passes = program_.op(id).passes_cotangent(node, program_.input_shapes(id), index);
-      if (is_use && program_.place(input)) {
+      const bool shortcuts = !targets_.explicit_parameters;
+      const bool passes = shortcuts && program_.op(id).passes_cotangent(node, program_.input_shapes(id), index);
+      if (shortcuts && is_use && program_.place(input)) {
         if (program_.op(id).has_outer_form(node, program_.input_shapes(id), index)) {
           add_outer_term(id, call, index);
         } else if (passes) {

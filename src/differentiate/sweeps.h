@@ -40,6 +40,9 @@ struct ReverseTargets {
   ValueId of = no_id;           ///< the value that is differentiated
   bool parameters = true;       ///< by all trainable parameters, as terms
   std::vector<ValueId> values;  ///< by these values (inputs and hidden ones), which depend on the sample
+  /// Takes no shortcut: every use of a parameter, straight or through other batch-free values, is pulled back by
+  /// Op::pullback. The terms are then one for each parameter, its explicit rows in its own order.
+  bool explicit_parameters = false;
 };
 
 template <class T>

@@ -52,9 +52,10 @@ struct ContractionPlan {
 
 /// Chooses the order for every parameter from shapes alone. `sample` is any block of the source (one sample suffices);
 /// part_of[p] is the part of the result that parameter p adds to (-1: to none); sizes[p] its number of entries.
+/// With `only_explicit` every parameter gets explicit rows, whatever it costs.
 template <class T>
 ContractionPlan plan_contractions(const FactorBlock<T>& sample, const RowLayout& layout, const std::vector<int>& part_of,
-                                  const std::vector<Index>& sizes);
+                                  const std::vector<Index>& sizes, bool only_explicit = false);
 
 /// The factors of a block, packed for one side of the tiles.
 template <class T>
@@ -85,7 +86,7 @@ void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, con
 
 #define TANGRA_DECLARE(T)                                                                                             \
   extern template ContractionPlan plan_contractions<T>(const FactorBlock<T>&, const RowLayout&,                      \
-                                                       const std::vector<int>&, const std::vector<Index>&);          \
+                                                       const std::vector<int>&, const std::vector<Index>&, bool);    \
   extern template struct PackedBlock<T>;                                                                              \
   extern template PackedBlock<T> pack_block<T>(const FactorBlock<T>&, const ContractionPlan&,                        \
                                                const std::vector<Index>&, linalg::Side);                             \

@@ -133,7 +133,7 @@ double ContractionPlan::multiply_adds() const {
 
 template <class T>
 ContractionPlan plan_contractions(const FactorBlock<T>& sample, const RowLayout& layout, const std::vector<int>& part_of,
-                                  const std::vector<Index>& sizes) {
+                                  const std::vector<Index>& sizes, bool only_explicit) {
   std::map<ParameterId, std::vector<int>> by_parameter;
   for (std::size_t index = 0; index < sample.terms.size(); ++index) {
     by_parameter[sample.terms[index].place.parameter].push_back(static_cast<int>(index));
@@ -144,11 +144,11 @@ ContractionPlan plan_contractions(const FactorBlock<T>& sample, const RowLayout&
     if (part < 0) continue;
     const std::vector<Region> regions = regions_of(sample, terms);
     const std::size_t before = plan.contractions.size();
-    if (regions.size() > 1 && any_overlap(sample, regions)) {
+    if (only_explicit || (regions.size() > 1 && any_overlap(sample, regions))) {
       plan.contractions.push_back({.parameter = parameter, .part = part, .order = Order::explicit_rows, .streams = {},
                                    .terms = terms, .bias_term = -1, .constant = 0,
                                    .multiply_adds = cost_of_rows(layout, static_cast<double>(sizes[static_cast<std::size_t>(parameter)])),
-                                   .reason = "uses of overlapping regions meet"});
+                                   .reason = only_explicit ? "as asked for" : "uses of overlapping regions meet"});
     } else {
       for (const Region& region : regions) plan.contractions.push_back(contraction_of(sample, region, layout));
     }
@@ -159,8 +159,8 @@ ContractionPlan plan_contractions(const FactorBlock<T>& sample, const RowLayout&
 }
 
 template ContractionPlan plan_contractions<float>(const FactorBlock<float>&, const RowLayout&, const std::vector<int>&,
-                                                  const std::vector<Index>&);
+                                                  const std::vector<Index>&, bool);
 template ContractionPlan plan_contractions<double>(const FactorBlock<double>&, const RowLayout&, const std::vector<int>&,
-                                                   const std::vector<Index>&);
+                                                   const std::vector<Index>&, bool);
 
 }  // namespace tangra::factors

@@ -60,6 +60,20 @@ void add_dense(const FactorBlock<T>& block, ParameterId parameter, T* jacobian, 
   }
 }
 
+template <class T>
+void add_summed(const FactorBlock<T>& block, ParameterId parameter, T* gradient) {
+  for (const Term<T>& term : block.terms) {
+    if (term.place.parameter != parameter) continue;
+    const std::vector<Index> entries = term.form == Form::vector ? term.place.entries() : std::vector<Index>{};
+    for (Index row = 0; row < block.samples * block.directions; ++row) {
+      if (term.form == Form::vector) add_vector(term, row, gradient, entries);
+      else add_outer(term, row / block.directions, row, gradient);
+    }
+  }
+}
+
+template void add_summed<float>(const FactorBlock<float>&, ParameterId, float*);
+template void add_summed<double>(const FactorBlock<double>&, ParameterId, double*);
 template void add_dense<float>(const FactorBlock<float>&, ParameterId, float*, Index);
 template void add_dense<double>(const FactorBlock<double>&, ParameterId, double*, Index);
 

@@ -65,6 +65,12 @@ class FactorSource {
 template <class T>
 void add_dense(const FactorBlock<T>& block, ParameterId parameter, T* jacobian, Index size);
 
+/// Adds the terms of `parameter`, summed over all samples and directions, to `gradient` in the parameter's own order.
+template <class T>
+void add_summed(const FactorBlock<T>& block, ParameterId parameter, T* gradient);
+
+extern template void add_summed<float>(const FactorBlock<float>&, ParameterId, float*);
+extern template void add_summed<double>(const FactorBlock<double>&, ParameterId, double*);
 extern template void add_dense<float>(const FactorBlock<float>&, ParameterId, float*, Index);
 extern template void add_dense<double>(const FactorBlock<double>&, ParameterId, double*, Index);
 

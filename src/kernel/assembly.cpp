@@ -44,7 +44,7 @@ class Assembler {
     block_ = assembly.block_samples > 0 ? assembly.block_samples : default_block_samples(assembly.layout);
     report_.block_samples = block_;
     report_.plan = factors::plan_contractions(row_source_.make(0, std::min<Index>(1, row_source_.samples())), assembly.layout,
-                                              assembly.parts.part_of, assembly.sizes);
+                                              assembly.parts.part_of, assembly.sizes, assembly.explicit_rows);
   }
 
   AssemblyReport run() {

@@ -29,6 +29,7 @@ struct Assembly {
   std::vector<Index> sizes;  ///< entries of each parameter
   double divisor = 1;
   Index block_samples = 0;  ///< samples in a tile's side; 0: chosen from shapes
+  bool explicit_rows = false;  ///< explicit Jacobians for every parameter, whatever it costs
 };
 
 /// What an assembly did.

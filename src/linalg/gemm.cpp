@@ -10,10 +10,14 @@
 namespace tangra::linalg {
 namespace {
 
-constexpr Index right_entries = 3 << 19;   // of right panels packed at once: 6 MiB of floats, shared by all threads
-constexpr Index column_block = 512;        // columns of C that stay in the second-level cache while k goes on
-constexpr double parallel_from = 1 << 21;  // multiply-adds; below, waking the workers costs more than it brings
-constexpr Index parallel_pack_from = 1 << 16;  // entries
+/// Entries of right panels that are packed at once: 6 MiB of floats, shared by all threads.
+constexpr Index right_entries = 3 << 19;
+/// Columns of a block of C, which stays in the second-level cache while k goes on.
+constexpr Index column_block = 512;
+/// Multiply-adds, and entries to pack, from which waking the workers costs less than it brings.
+constexpr double parallel_from = 1 << 21;
+constexpr Index parallel_pack_from = 1 << 16;
+
 enum Scratch { left_panels, right_panels, edge, scratch_kinds };
 
 /// Memory of this thread that is kept for the next product.
@@ -28,19 +32,28 @@ T* scratch(Scratch kind, Index count) {
 template <class T>
 class GemmJob {
  public:
-  GemmJob(MatrixView<const T> left, MatrixView<const T> right, bool accumulate, MatrixView<T> out, ThreadPool* pool)
-      : kernels_(micro_kernels<T>()), left_(left), right_(right), out_(out), accumulate_(accumulate), pool_(pool) {
+  GemmJob(MatrixView<const T> left, MatrixView<const T> right, bool accumulate, MatrixView<T> out,
+          ThreadPool* pool)
+      : kernels_(micro_kernels<T>()),
+        left_(left),
+        right_(right),
+        out_(out),
+        accumulate_(accumulate),
+        pool_(pool) {
     // Few rows use each entry of the right factor too seldom to pack what can be loaded as it lies.
     direct_ = right.row_stride == 1 && left.rows <= 2 * kernels_.left_rows;
-    const Index threads = pool == nullptr ? 1 : pool->size(), mr = kernels_.left_rows, nr = kernels_.right_rows;
-    block_rows_ = row_block(left.rows, mr, chain_block * static_cast<Index>(sizeof(T)));
+    const Index threads = pool == nullptr ? 1 : pool->size();
+    const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
+    block_rows_ = row_block(left.rows, mr, gemm_chain_block * static_cast<Index>(sizeof(T)));
     Index columns = std::min(column_block, right.rows);
     if (threads > 1) {  // enough blocks that no thread waits long for the last one
       block_rows_ = std::min(block_rows_, round_up(divide_up(left.rows, 4 * threads), mr));
-      columns = std::min(columns, divide_up(right.rows, divide_up(4 * threads, divide_up(left.rows, block_rows_))));
+      const Index splits = divide_up(4 * threads, divide_up(left.rows, block_rows_));
+      columns = std::min(columns, divide_up(right.rows, splits));
     }
     block_columns_ = round_up(columns, nr);
-    depth_ = std::max(chain_block, std::min(left.columns, right_entries / column_block / chain_block * chain_block));
+    const Index deepest = right_entries / column_block / gemm_chain_block * gemm_chain_block;
+    depth_ = std::max(gemm_chain_block, std::min(left.columns, deepest));
     chunk_columns_ = round_up(std::max(column_block, right_entries / depth_), nr);
   }
 
@@ -55,7 +68,8 @@ class GemmJob {
         const Index row_blocks = divide_up(left_.rows, block_rows_);
         for_each(pool_, row_blocks * divide_up(columns_, block_columns_), [&](Index item) {
           const Index row = item % row_blocks * block_rows_, column = item / row_blocks * block_columns_;
-          multiply(row, std::min(left_.rows, row + block_rows_), column, std::min(columns_, column + block_columns_));
+          multiply(row, std::min(left_.rows, row + block_rows_), column,
+                   std::min(columns_, column + block_columns_));
         });
         done += length_;
       } while (done < left_.columns);
@@ -69,7 +83,7 @@ class GemmJob {
     for (Index item = 0; item < count; ++item) task(item);
   }
 
-  /// The panels of this chunk: [blocks of k, panels, k in the block, right_rows], in the order in which they are used.
+  /// The panels of this chunk, in the order of their use: [blocks of k, panels, k in the block, right_rows].
   void pack_right() {
     const Index height = kernels_.right_rows, panels = divide_up(columns_, height);
     padded_columns_ = direct_ ? height : panels * height;
@@ -84,9 +98,10 @@ class GemmJob {
 
   void pack_right_panel(Index p, Index place) {
     const Index height = kernels_.right_rows, rows = std::min(height, columns_ - p * height);
-    for (Index k = 0; k < length_; k += chain_block) {
-      const Index length = std::min(chain_block, length_ - k);
-      kernels_.pack_right(right_.block(column_ + p * height, k_ + k, rows, length), right_panel(place, k, length));
+    for (Index k = 0; k < length_; k += gemm_chain_block) {
+      const Index length = std::min(gemm_chain_block, length_ - k);
+      kernels_.pack_right(right_.block(column_ + p * height, k_ + k, rows, length),
+                          right_panel(place, k, length));
     }
   }
   T* right_panel(Index place, Index k, Index length) const {
@@ -98,12 +113,15 @@ class GemmJob {
     const Index mr = kernels_.left_rows;
     Index k = 0;
     do {
-      const Index length = std::min(chain_block, length_ - k);
+      const Index length = std::min(gemm_chain_block, length_ - k);
       T* left = scratch<T>(left_panels, round_up(row_end - row, mr) * length);
       for (Index r = row; r < row_end; r += mr) {
-        kernels_.pack_left(left_.block(r, k_ + k, std::min(mr, row_end - r), length), left + (r - row) * length);
+        kernels_.pack_left(left_.block(r, k_ + k, std::min(mr, row_end - r), length),
+                           left + (r - row) * length);
       }
-      for (Index c = column; c < column_end; c += kernels_.right_rows) multiply_panel(row, row_end, c, k, length, left);
+      for (Index c = column; c < column_end; c += kernels_.right_rows) {
+        multiply_panel(row, row_end, c, k, length, left);
+      }
       k += length;
     } while (k < length_);
   }
@@ -112,8 +130,8 @@ class GemmJob {
     const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
     const bool as_it_lies = direct_ && column + nr <= columns_;
     ChainStep<T> step = {.k = length};
-    step.right = as_it_lies ? &right_(column_ + column, k_ + k)
-                            : right_panel(direct_ ? 0 : column / nr, k, length);
+    step.right =
+        as_it_lies ? &right_(column_ + column, k_ + k) : right_panel(direct_ ? 0 : column / nr, k, length);
     step.right_stride = as_it_lies ? right_.column_stride : nr;
     step.from_zero = k_ + k == 0 && !accumulate_;
     for (Index r = row; r < row_end; r += mr) {
@@ -163,13 +181,14 @@ bool transposed_is_cheaper(Index m, Index n, Index width) {
 }  // namespace
 
 template <class T>
-void gemm(const Context& context, Engine engine, MatrixView<const T> a, MatrixView<const T> b, bool accumulate,
-          MatrixView<T> c) {
+void gemm(const Context& context, Engine engine, MatrixView<const T> a, MatrixView<const T> b,
+          bool accumulate, MatrixView<T> c) {
   TANGRA_ENSURE(a.columns == b.rows && a.rows == c.rows && b.columns == c.columns);
   TANGRA_ENSURE(c.column_stride == 1);
   if (engine == Engine::reference) return gemm_reference(a, b, accumulate, c);
   if (c.rows == 0 || c.columns == 0) return;
-  const double work = static_cast<double>(c.rows) * static_cast<double>(c.columns) * static_cast<double>(a.columns);
+  const double work =
+      static_cast<double>(c.rows) * static_cast<double>(c.columns) * static_cast<double>(a.columns);
   ThreadPool* pool = work >= parallel_from && context.pool.size() > 1 ? &context.pool : nullptr;
   if (transposed_is_cheaper(c.rows, c.columns, micro_kernels<T>().right_rows)) {
     GemmJob<T>(b.transposed(), a, accumulate, c.transposed(), pool).run();

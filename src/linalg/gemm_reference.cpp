@@ -13,7 +13,9 @@ void gemm_reference(MatrixView<const T> a, MatrixView<const T> b, bool accumulat
   }
 }
 
-template void gemm_reference<float>(MatrixView<const float>, MatrixView<const float>, bool, MatrixView<float>);
-template void gemm_reference<double>(MatrixView<const double>, MatrixView<const double>, bool, MatrixView<double>);
+template void gemm_reference<float>(MatrixView<const float>, MatrixView<const float>, bool,
+                                    MatrixView<float>);
+template void gemm_reference<double>(MatrixView<const double>, MatrixView<const double>, bool,
+                                     MatrixView<double>);
 
 }  // namespace tangra::linalg

@@ -7,7 +7,8 @@ namespace tangra::linalg {
 template <class T>
 void gemm_reference(MatrixView<const T> a, MatrixView<const T> b, bool accumulate, MatrixView<T> c);
 
-extern template void gemm_reference<float>(MatrixView<const float>, MatrixView<const float>, bool, MatrixView<float>);
+extern template void gemm_reference<float>(MatrixView<const float>, MatrixView<const float>, bool,
+                                           MatrixView<float>);
 extern template void gemm_reference<double>(MatrixView<const double>, MatrixView<const double>, bool,
                                             MatrixView<double>);
 

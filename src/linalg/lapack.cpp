@@ -9,17 +9,17 @@
 
 #include "tangra/base/error.h"
 
-// LAPACK and BLAS as Fortran has them (32-bit integers; the lengths of the character arguments come last), and the one
-// setting of OpenBLAS that is needed. Declared here because no other file may see them.
+// LAPACK and BLAS as Fortran has them (32-bit integers; the lengths of the character arguments come last),
+// and the one setting of OpenBLAS that is needed. Declared here because no other file may see them.
 extern "C" {
 void dsyevr_(const char* jobz, const char* range, const char* uplo, const int* n, double* a, const int* lda,
-             const double* vl, const double* vu, const int* il, const int* iu, const double* abstol, int* m, double* w,
-             double* z, const int* ldz, int* isuppz, double* work, const int* lwork, int* iwork, const int* liwork,
-             int* info, std::size_t, std::size_t, std::size_t);
+             const double* vl, const double* vu, const int* il, const int* iu, const double* abstol, int* m,
+             double* w, double* z, const int* ldz, int* isuppz, double* work, const int* lwork, int* iwork,
+             const int* liwork, int* info, std::size_t, std::size_t, std::size_t);
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
-void dtrsm_(const char* side, const char* uplo, const char* transa, const char* diag, const int* m, const int* n,
-            const double* alpha, const double* a, const int* lda, double* b, const int* ldb, std::size_t, std::size_t,
-            std::size_t, std::size_t);
+void dtrsm_(const char* side, const char* uplo, const char* transa, const char* diag, const int* m,
+            const int* n, const double* alpha, const double* a, const int* lda, double* b, const int* ldb,
+            std::size_t, std::size_t, std::size_t, std::size_t);
 void openblas_set_num_threads(int threads);
 int openblas_get_num_threads(void);
 }
@@ -27,7 +27,8 @@ int openblas_get_num_threads(void);
 namespace tangra::linalg {
 namespace {
 
-/// OpenBLAS has one thread count for the whole process: set for as long as this object lives, by one caller at a time.
+/// OpenBLAS has one thread count for the whole process: set for as long as this object lives, by one caller
+/// at a time.
 class BlasThreads {
  public:
   explicit BlasThreads(int threads) : lock_(mutex()), before_(openblas_get_num_threads()) {
@@ -58,7 +59,9 @@ int lapack_int(Index count) {
 }
 
 /// LAPACK asks for a leading dimension of at least 1 and of at least n, also where there is one row only.
-int leading_dimension(Index stride, Index n) { return lapack_int(std::max<Index>({1, n > 1 ? stride : n})); }
+int leading_dimension(Index stride, Index n) {
+  return lapack_int(std::max<Index>({1, n > 1 ? stride : n}));
+}
 
 void ensure_finite_lower(MatrixView<const double> a) {
   for (Index i = 0; i < a.rows; ++i) {
@@ -88,15 +91,17 @@ SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) 
   // A row-major lower triangle is a column-major upper one; column r of Z is row r of `vectors`.
   const char* triangle = a.column_stride == 1 ? "U" : "L";
   const char* job = vectors ? "V" : "N";
-  const int order = lapack_int(n), lda = leading_dimension(a.column_stride == 1 ? a.row_stride : a.column_stride, n);
+  const int order = lapack_int(n),
+            lda = leading_dimension(a.column_stride == 1 ? a.row_stride : a.column_stride, n);
   const int none = 0, ldz = vectors ? order : 1;
   const double zero = 0;
   std::vector<int> support(static_cast<std::size_t>(2 * n));
   int found = 0, info = 0;
   const BlasThreads blas(threads);
   const auto run = [&](double* work, int work_size, int* integers, int integers_size) {
-    dsyevr_(job, "A", triangle, &order, a.data, &lda, &zero, &zero, &none, &none, &zero, &found, result.values.data(),
-            result.vectors.data(), &ldz, support.data(), work, &work_size, integers, &integers_size, &info, 1, 1, 1);
+    dsyevr_(job, "A", triangle, &order, a.data, &lda, &zero, &zero, &none, &none, &zero, &found,
+            result.values.data(), result.vectors.data(), &ldz, support.data(), work, &work_size, integers,
+            &integers_size, &info, 1, 1, 1);
     TANGRA_ENSURE(info >= 0);
   };
   double best_work = 0;

@@ -12,8 +12,8 @@ class LinearOperator {
   virtual Index columns() const = 0;
   /// Promises <A u, v> = <u, A v> up to rounding, and rows() = columns().
   virtual bool symmetric() const = 0;
-  /// y = A x for b vectors at once. x: [columns, b] with any strides, y: [rows, b] with column_stride 1, written in
-  /// full whatever it held. Throws Error(interrupted) where the context is cancelled.
+  /// y = A x for b vectors at once. x: [columns, b] with any strides, y: [rows, b] with column_stride 1,
+  /// written in full whatever it held. Throws Error(interrupted) where the context is cancelled.
   virtual void apply(MatrixView<const double> x, MatrixView<double> y, const Context& context) const = 0;
 };
 

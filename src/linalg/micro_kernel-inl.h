@@ -1,5 +1,5 @@
-// The micro-kernels, written once and compiled for every SIMD target: included by the .cpp files of the scalars, again
-// and again by Highway's foreach_target.h.
+// The micro-kernels, written once and compiled for every SIMD target: included by the .cpp files of the
+// scalars, again and again by Highway's foreach_target.h.
 #if defined(TANGRA_LINALG_MICRO_KERNEL_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef TANGRA_LINALG_MICRO_KERNEL_INL_H_
 #undef TANGRA_LINALG_MICRO_KERNEL_INL_H_
@@ -92,12 +92,12 @@ HWY_INLINE V hadamard(V chain, V gram, V constant) {
 #endif
 
 template <class T>
-constexpr int right_rows = vectors * lanes<T>;
+constexpr int right_rows = vectors* lanes<T>;
 
 /// sums[i][v] are the entries (i, v * lanes ...) of a micro-tile of H rows.
 template <class T, int H>
-HWY_INLINE void add_products(Index k, const T* HWY_RESTRICT left, const T* HWY_RESTRICT right, Index right_stride,
-                             Vector<T> (&sums)[H][vectors]) {
+HWY_INLINE void add_products(Index k, const T* HWY_RESTRICT left, const T* HWY_RESTRICT right,
+                             Index right_stride, Vector<T> (&sums)[H][vectors]) {
   for (Index step = 0; step < k; ++step) {
     Vector<T> b[vectors];
     TANGRA_UNROLL for (int v = 0; v < vectors; ++v) b[v] = load(right + v * lanes<T>);
@@ -125,7 +125,8 @@ void chain_rows(const ChainStep<T>& step) {
   begin_sums<T, H>(step.from_zero ? nullptr : step.out, step.out_stride, sums);
   add_products<T, H>(step.k, step.left, step.right, step.right_stride, sums);
   TANGRA_UNROLL for (int i = 0; i < H; ++i) {
-    TANGRA_UNROLL for (int v = 0; v < vectors; ++v) store(sums[i][v], step.out + i * step.out_stride + v * lanes<T>);
+    TANGRA_UNROLL for (int v = 0; v < vectors; ++v)
+        store(sums[i][v], step.out + i * step.out_stride + v * lanes<T>);
   }
 }
 
@@ -143,7 +144,8 @@ HWY_INLINE void write_tile(const FinishStep<T>& step, Vector<T> (&terms)[H][vect
     const Vector<T> zero = broadcast(T{0});
     TANGRA_UNROLL for (int i = 0; i < H; ++i) {
       T* row = step.tile + i * step.tile_stride;
-      TANGRA_UNROLL for (int v = 0; v < vectors; ++v) store(fused(scale, terms[i][v], zero), row + v * lanes<T>);
+      TANGRA_UNROLL for (int v = 0; v < vectors; ++v)
+          store(fused(scale, terms[i][v], zero), row + v * lanes<T>);
     }
   }
 }
@@ -220,11 +222,13 @@ Index pack_contiguous([[maybe_unused]] MatrixView<const T> rows, [[maybe_unused]
     for (Index first = 0; first < rows.rows; first += side) {
       const Index row = HWY_MIN(first, rows.rows - side);  // the last group overlaps the one before
       for (Index k = done; k < end; k += side) {
-        transpose_square(rows.data + row * rows.row_stride + k, rows.row_stride, panel + k * Height + row, Height);
+        transpose_square(rows.data + row * rows.row_stride + k, rows.row_stride, panel + k * Height + row,
+                         Height);
       }
     }
     for (Index k = done; rows.rows < Height && k < end; ++k) {
-      std::memset(panel + k * Height + rows.rows, 0, static_cast<std::size_t>(Height - rows.rows) * sizeof(T));
+      std::memset(panel + k * Height + rows.rows, 0,
+                  static_cast<std::size_t>(Height - rows.rows) * sizeof(T));
     }
   }
   done = rows.columns / side * side;
@@ -260,9 +264,13 @@ void expand(const T* from, Index offset, Index repeat, T* to) {
 
 template <class T>
 const MicroKernels<T>& table() {
-  static constexpr MicroKernels<T> kernels = {
-      left_rows, right_rows<T>, &chain<T>, &finish<T>, &pack_panel<T, left_rows>, &pack_panel<T, right_rows<T>>,
-      &expand<T>};
+  static constexpr MicroKernels<T> kernels = {left_rows,
+                                              right_rows<T>,
+                                              &chain<T>,
+                                              &finish<T>,
+                                              &pack_panel<T, left_rows>,
+                                              &pack_panel<T, right_rows<T>>,
+                                              &expand<T>};
   return kernels;
 }
 

@@ -3,13 +3,13 @@
 
 namespace tangra::linalg {
 
-/// out[i, j] = (from_zero ? 0 : out[i, j]) + sum over k of left[k, i] * right[k, j], a chain of fused multiply-adds in
-/// ascending k for every entry; i below `rows`, j below the width of a right panel.
+/// out[i, j] = (from_zero ? 0 : out[i, j]) + sum over k of left[k, i] * right[k, j], a chain of fused
+/// multiply-adds in ascending k for every entry; i below `rows`, j below the width of a right panel.
 template <class T>
 struct ChainStep {
   Index k = 0;
-  Index rows = 0;           ///< 1 to the height of a left panel
-  const T* left = nullptr;  ///< [k, left_rows]
+  Index rows = 0;            ///< 1 to the height of a left panel
+  const T* left = nullptr;   ///< [k, left_rows]
   const T* right = nullptr;  ///< row k begins at right + k * right_stride
   Index right_stride = 0;
   T* out = nullptr;
@@ -17,8 +17,9 @@ struct ChainStep {
   bool from_zero = true;
 };
 
-/// The end of one product of a tile. With chain[i, j] = start[i, j] (0 where null) continued over k as in ChainStep:
-/// tile[i, j] = fma(scale, chain * (gram + constant), accumulate ? tile[i, j] : 0); without gram just scale * chain.
+/// The end of one product of a tile. With chain[i, j] = start[i, j] (0 where null) continued over k as in
+/// ChainStep: tile[i, j] = fma(scale, chain * (gram + constant), accumulate ? tile[i, j] : 0); without gram
+/// just scale * chain.
 template <class T>
 struct FinishStep {
   Index k = 0;
@@ -42,7 +43,7 @@ struct MicroKernels {
   Index right_rows;  ///< height of a right panel: columns of a micro-tile
   void (*chain)(const ChainStep<T>&);
   void (*finish)(const FinishStep<T>&);
-  /// Packs up to left_rows rows: [m, k] of any strides into one panel [k, left_rows]; the missing rows become zeros.
+  /// Packs up to left_rows rows: [m, k] of any strides into a panel [k, left_rows]; missing rows are zeros.
   void (*pack_left)(MatrixView<const T> rows, T* panel);
   void (*pack_right)(MatrixView<const T> rows, T* panel);
   /// to[l] = from[(offset + l) / repeat] for l < right_rows; `to` has room for 2 * right_rows.

@@ -1,12 +1,16 @@
-#include "tangra/linalg/highway_targets.h"
+// clang-format off
+#include "tangra/linalg/highway_targets.h"  // before Highway
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tangra/linalg/micro_kernel_float.cpp"
 #include "hwy/foreach_target.h"
 #include "tangra/linalg/micro_kernel-inl.h"
+// clang-format on
 
 HWY_BEFORE_NAMESPACE();
 namespace tangra::linalg::HWY_NAMESPACE {
-const MicroKernels<float>& float_kernels() { return table<float>(); }
+const MicroKernels<float>& float_kernels() {
+  return table<float>();
+}
 }  // namespace tangra::linalg::HWY_NAMESPACE
 HWY_AFTER_NAMESPACE();
 

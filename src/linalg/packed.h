@@ -13,8 +13,9 @@ enum class Side { left, right };
 template <class T>
 Index panel_rows(Side side);
 
-/// The rows of a factor, packed once and used for many tiles: rows [m, k] lie in panels of panel_rows(side) rows,
-/// each panel k-major ([k, panel_rows]), the last one padded with zeros. Tied to the SIMD target that packed it.
+/// The rows of a factor, packed once and used for many tiles: rows [m, k] lie in panels of panel_rows(side)
+/// rows, each panel k-major ([k, panel_rows]), the last one padded with zeros. Tied to the SIMD target that
+/// packed it.
 template <class T>
 class Packed {
  public:

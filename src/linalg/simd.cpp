@@ -1,9 +1,10 @@
 #include "tangra/linalg/simd.h"
 
-#include "tangra/base/error.h"
-#include "tangra/linalg/highway_targets.h"
-//
+// clang-format off
+#include "tangra/linalg/highway_targets.h"  // before Highway
 #include "hwy/highway.h"
+#include "tangra/base/error.h"
+// clang-format on
 
 namespace tangra::linalg {
 namespace {
@@ -23,7 +24,9 @@ void choose(std::int64_t mock) {
 
 }  // namespace
 
-std::string simd_target() { return hwy::TargetName(runnable().front()); }
+std::string simd_target() {
+  return hwy::TargetName(runnable().front());
+}
 
 std::vector<std::string> simd_targets() {
   std::vector<std::string> names;
@@ -45,6 +48,8 @@ ScopedSimdTarget::ScopedSimdTarget(const std::string& target) {
                                  .cure = {}});
 }
 
-ScopedSimdTarget::~ScopedSimdTarget() { choose(0); }
+ScopedSimdTarget::~ScopedSimdTarget() {
+  choose(0);
+}
 
 }  // namespace tangra::linalg

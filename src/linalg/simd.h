@@ -11,8 +11,9 @@ std::string simd_target();
 /// All that could run here, best first.
 std::vector<std::string> simd_targets();
 
-/// Makes `target` the one that runs in the whole process, for as long as this object lives: for tests and benchmarks.
-/// Throws Error(usage) where it can't run here. Nothing that was packed before may be used under another target.
+/// Makes `target` the one that runs in the whole process, for as long as this object lives: for tests and
+/// benchmarks. Throws Error(usage) where it can't run here. Nothing that was packed before may be used under
+/// another target.
 class ScopedSimdTarget {
  public:
   explicit ScopedSimdTarget(const std::string& target);

@@ -9,8 +9,8 @@
 namespace tangra::linalg {
 namespace {
 
-/// One Jacobi rotation that makes w[p, q] zero (Golub, Van Loan, Matrix Computations, 8.5); w: full symmetric [n, n],
-/// the rows of v: [n, n] turn along.
+/// One Jacobi rotation that makes w[p, q] zero (Golub, Van Loan, Matrix Computations, 8.5); w: full symmetric
+/// [n, n], the rows of v: [n, n] turn along.
 void rotate(Tensor<double>& w, Tensor<double>& v, Index n, Index p, Index q) {
   const double off = w[p * n + q];
   if (off == 0) return;

@@ -21,27 +21,32 @@ template <class T>
 void check(const Packed<T>& left, Index rows, const Packed<T>& right, Index columns) {
   TANGRA_ENSURE(left.side() == Side::left && right.side() == Side::right && left.k() == right.k());
   TANGRA_ENSURE(left.rows() == rows && right.rows() == columns);
-  TANGRA_ENSURE(left.panel_rows() == panel_rows<T>(Side::left) && right.panel_rows() == panel_rows<T>(Side::right));
+  TANGRA_ENSURE(left.panel_rows() == panel_rows<T>(Side::left) &&
+                right.panel_rows() == panel_rows<T>(Side::right));
 }
 
-/// Calls step(first, length) for the blocks of an inner product of length k; once, with length 0, where k is 0.
+/// Calls step(first, length) for the about equal blocks of an inner product of length k; once where k is 0.
 template <class Step>
 void over_chain(Index k, const Step& step) {
-  Index first = 0;
-  do {
-    const Index length = std::min(chain_block, k - first);
-    step(first, length);
-    first += length;
-  } while (first < k);
+  const Index blocks = std::max<Index>(1, divide_up(k, tile_chain_block)), most = divide_up(k, blocks);
+  for (Index block = 0; block < blocks; ++block) {
+    const Index first = block * most;
+    step(first, std::min(most, k - first));
+  }
 }
 
-/// A tile on its way: chunks of columns (one, unless there are large repeated Gram matrices), blocks of rows whose left
-/// panels stay in the second-level cache, right panels, products, blocks of the inner products, left panels.
+/// A tile on its way: chunks of columns (one, unless there are large repeated Gram matrices), blocks of rows
+/// whose left panels stay in the second-level cache, right panels, products, blocks of the inner products,
+/// left panels.
 template <class T>
 class TileJob {
  public:
   TileJob(std::span<const TileProduct<T>> products, bool accumulate, TilePart part, MatrixView<T> tile)
-      : kernels_(micro_kernels<T>()), products_(products), accumulate_(accumulate), part_(part), tile_(tile) {}
+      : kernels_(micro_kernels<T>()),
+        products_(products),
+        accumulate_(accumulate),
+        part_(part),
+        tile_(tile) {}
 
   void run(TileWorkspace<T>& workspace) {
     plan(workspace);
@@ -61,7 +66,7 @@ class TileJob {
   }
 
  private:
-  /// The part of a repeated product's Gram matrix X Y^T that a chunk of columns needs: columns [first, first + width).
+  /// Columns [first, first + width) of a repeated product's Gram matrix X Y^T: what a chunk of columns needs.
   struct GramPart {
     Index first;
     Index width;
@@ -79,8 +84,9 @@ class TileJob {
     Index sum = 0;
     for (const TileProduct<T>& p : products_) {
       if (!is_repeated(p)) continue;
-      const Index width = divide_up(columns, p.y_repeat) + 2 * kernels_.right_rows;
-      sum += p.x->panels() * kernels_.left_rows * std::min(width, p.y->panels() * kernels_.right_rows);
+      const Index nr = kernels_.right_rows;
+      const Index width = divide_up(columns + nr, p.y_repeat) + 2 * nr;
+      sum += p.x->panels() * kernels_.left_rows * std::min(width, p.y->panels() * nr);
     }
     return sum;
   }
@@ -142,7 +148,7 @@ class TileJob {
     Index* list = gram_rows_;
     for (const TileProduct<T>& p : products_) {
       const bool repeated = is_repeated(p);
-      const Index stride = !repeated          ? kernels_.right_rows
+      const Index stride = !repeated         ? kernels_.right_rows
                            : p.y_repeat == 1 ? gram_part(p, chunk_begin_, chunk_end_).width
                                              : 2 * kernels_.right_rows;
       const Index origin = repeated && p.y_repeat > 1 ? block_begin_ / p.x_repeat : 0;
@@ -157,7 +163,8 @@ class TileJob {
   void panel(Index column) {
     const Index mr = kernels_.left_rows;
     Index begin = block_begin_;
-    if (part_ == TilePart::lower) begin = std::max(begin, column / mr * mr);  // blocks begin at multiples of mr
+    // Panels wholly above the diagonal are skipped; blocks begin at multiples of mr.
+    if (part_ == TilePart::lower) begin = std::max(begin, column / mr * mr);
     if (begin >= block_end_) return;
     const T* gram = grams_;
     for (std::size_t i = 0; i < products_.size(); ++i) {
@@ -196,7 +203,8 @@ class TileJob {
     return right_chains_;
   }
 
-  void chain(const Packed<T>& left, const Packed<T>& right, Index k, Index length, Index begin, Index column, T* out) {
+  void chain(const Packed<T>& left, const Packed<T>& right, Index k, Index length, Index begin, Index column,
+             T* out) {
     const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
     for (Index row = begin; row < block_end_; row += mr) {
       kernels_.chain({.k = length,
@@ -240,7 +248,9 @@ class TileJob {
     step.tile = edge_;
     step.tile_stride = kernels_.right_rows;
     const auto copy_row = [columns](const T* from, T* to) { std::copy_n(from, columns, to); };
-    for (Index i = 0; step.accumulate && i < step.rows; ++i) copy_row(&entries(i, 0), edge_ + i * step.tile_stride);
+    for (Index i = 0; step.accumulate && i < step.rows; ++i) {
+      copy_row(&entries(i, 0), edge_ + i * step.tile_stride);
+    }
     kernels_.finish(step);
     for (Index i = 0; i < step.rows; ++i) copy_row(edge_ + i * step.tile_stride, &entries(i, 0));
   }
@@ -252,24 +262,25 @@ class TileJob {
   MatrixView<T> tile_;
   Index block_rows_ = 0, block_begin_ = 0, block_end_ = 0;
   Index chunk_columns_ = 0, chunk_begin_ = 0, chunk_end_ = 0;
-  T* right_chains_ = nullptr;  // [block_rows_, right_rows], or expanded Gram rows, twice as wide
-  T* left_chains_ = nullptr;   // [block_rows_, right_rows]
-  T* edge_ = nullptr;          // [left_rows, right_rows]
-  T* grams_ = nullptr;         // of the repeated products, one after another
-  Index* gram_rows_ = nullptr; // [products, block_rows_]
+  T* right_chains_ = nullptr;   // [block_rows_, right_rows], or expanded Gram rows, twice as wide
+  T* left_chains_ = nullptr;    // [block_rows_, right_rows]
+  T* edge_ = nullptr;           // [left_rows, right_rows]
+  T* grams_ = nullptr;          // of the repeated products, one after another
+  Index* gram_rows_ = nullptr;  // [products, block_rows_]
 };
 
 }  // namespace
 
 template <class T>
-void compute_tile(std::span<const TileProduct<T>> products, bool accumulate, TilePart part, MatrixView<T> tile,
-                  TileWorkspace<T>& workspace) {
+void compute_tile(std::span<const TileProduct<T>> products, bool accumulate, TilePart part,
+                  MatrixView<T> tile, TileWorkspace<T>& workspace) {
   TANGRA_ENSURE(tile.column_stride == 1);
   for (const TileProduct<T>& p : products) {
     TANGRA_ENSURE(p.u != nullptr && p.v != nullptr && (p.x == nullptr) == (p.y == nullptr));
     TANGRA_ENSURE(p.x_repeat >= 1 && p.y_repeat >= 1);
     check(*p.u, tile.rows, *p.v, tile.columns);
-    if (p.x != nullptr) check(*p.x, divide_up(tile.rows, p.x_repeat), *p.y, divide_up(tile.columns, p.y_repeat));
+    if (p.x == nullptr) continue;
+    check(*p.x, divide_up(tile.rows, p.x_repeat), *p.y, divide_up(tile.columns, p.y_repeat));
   }
   if (tile.rows == 0 || tile.columns == 0) return;
   if (!products.empty()) return TileJob<T>(products, accumulate, part, tile).run(workspace);

@@ -6,12 +6,13 @@
 
 namespace tangra::linalg {
 
-/// One summand of a tile: scale * (U V^T) o (X Y^T + constant), o the entry-wise product; without X and Y just
-/// scale * U V^T (and `constant` is not looked at).
+/// One summand of a tile: scale * (U V^T) o (X Y^T + constant), o the entry-wise product; without X and Y
+/// just scale * U V^T (and `constant` is not looked at).
 ///
 /// u: [rows, c] packed for the left side, v: [columns, c] for the right; x: [rows / x_repeat, k] left,
-/// y: [columns / y_repeat, k] right. With x_repeat = O row r of u goes with row r / O of x: the rows of u are (i, f)
-/// with f fastest, as in kernels of all outputs; and so for y_repeat. The last group of rows may be incomplete.
+/// y: [columns / y_repeat, k] right. With x_repeat = O row r of u goes with row r / O of x: the rows of u are
+/// (i, f) with f fastest, as in kernels of all outputs; and so for y_repeat. The last group of rows may be
+/// incomplete.
 template <class T>
 struct TileProduct {
   const Packed<T>* u = nullptr;
@@ -48,12 +49,13 @@ class TileWorkspace {
 /// Which entries of a tile are asked for.
 enum class TilePart {
   full,
-  lower,  ///< row >= column only (a diagonal tile of a symmetric matrix); the others may hold anything afterwards
+  lower,  ///< row >= column (a diagonal tile of a symmetric matrix); the rest may hold anything afterwards
 };
 
 /// tile[r, c] = (accumulate ? tile[r, c] : 0) + the products in their order.
 ///
-/// tile: [rows, columns] with column_stride 1, rows as in every u, columns as in every v. For each entry exactly
+/// tile: [rows, columns] with column_stride 1, rows as in every u, columns as in every v. For each entry
+/// exactly
 ///     entry = accumulate ? tile[r, c] : 0
 ///     for each product:
 ///       left = 0;   for m = 0, 1, ...:  left = fma(u[r, m], v[c, m], left)
@@ -62,12 +64,12 @@ enum class TilePart {
 ///       entry = fma(scale, term, entry)
 /// so that its bits depend on the operands alone. Runs on the calling thread.
 template <class T>
-void compute_tile(std::span<const TileProduct<T>> products, bool accumulate, TilePart part, MatrixView<T> tile,
-                  TileWorkspace<T>& workspace);
+void compute_tile(std::span<const TileProduct<T>> products, bool accumulate, TilePart part,
+                  MatrixView<T> tile, TileWorkspace<T>& workspace);
 
-extern template void compute_tile<float>(std::span<const TileProduct<float>>, bool, TilePart, MatrixView<float>,
-                                         TileWorkspace<float>&);
-extern template void compute_tile<double>(std::span<const TileProduct<double>>, bool, TilePart, MatrixView<double>,
-                                          TileWorkspace<double>&);
+extern template void compute_tile<float>(std::span<const TileProduct<float>>, bool, TilePart,
+                                         MatrixView<float>, TileWorkspace<float>&);
+extern template void compute_tile<double>(std::span<const TileProduct<double>>, bool, TilePart,
+                                          MatrixView<double>, TileWorkspace<double>&);
 
 }  // namespace tangra::linalg

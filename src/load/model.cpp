@@ -36,22 +36,29 @@ bool begins_like_a_chain(const std::string& text) try {
 }
 
 ChainOptions chain_options(const ModelSpec& spec, std::string source) {
-  return {.init = spec.init, .seed = spec.seed,
-          .parameterization = parse_parameterization(spec.parameterization), .input = spec.input,
+  return {.init = spec.init,
+          .seed = spec.seed,
+          .parameterization = parse_parameterization(spec.parameterization),
+          .input = spec.input,
           .source = std::move(source)};
 }
 
 Graph load_file(const ModelSpec& spec) {
   const std::filesystem::path path = spec.text;
   if (path.extension() == ".onnx") {
-    throw Error(ErrorKind::unsupported, {.what = "ONNX files are not supported yet", .where = spec.text, .got = {},
-                                         .expected = "a file that holds a chain text", .cure = {}});
+    throw Error(ErrorKind::unsupported, {.what = "ONNX files are not supported yet",
+                                         .where = spec.text,
+                                         .got = {},
+                                         .expected = "a file that holds a chain text",
+                                         .cure = {}});
   }
   const formats::InputFile file(path);
   if (file.size() > longest_text) {
-    throw Error(ErrorKind::input, {.what = "the file is too long for a chain text", .where = spec.text,
+    throw Error(ErrorKind::input, {.what = "the file is too long for a chain text",
+                                   .where = spec.text,
                                    .got = std::to_string(file.size()) + " bytes",
-                                   .expected = "at most " + std::to_string(longest_text), .cure = {}});
+                                   .expected = "at most " + std::to_string(longest_text),
+                                   .cure = {}});
   }
   return load_chain(file.read_all(), chain_options(spec, spec.text));
 }
@@ -61,14 +68,18 @@ Graph load_graph(const ModelSpec& spec) {
   if (is_there(spec.text)) return load_file(spec);
   const Source source{.text = spec.text, .name = {}};
   throw Error(ErrorKind::input,
-              {.what = "there is no such file, and it is not a chain text either", .where = "model",
+              {.what = "there is no such file, and it is not a chain text either",
+               .where = "model",
                .got = spec.text.empty() ? "nothing" : excerpt(source, {0, spec.text.size()}),
-               .expected = "a file, or a text such as Chain(Dense(784 => 10), softmax)", .cure = {}});
+               .expected = "a file, or a text such as Chain(Dense(784 => 10), softmax)",
+               .cure = {}});
 }
 
 }  // namespace
 
-bool is_chain_text(const std::string& text) { return begins_like_a_chain(text) && !is_there(text); }
+bool is_chain_text(const std::string& text) {
+  return begins_like_a_chain(text) && !is_there(text);
+}
 
 Graph load_model(const ModelSpec& spec) {
   Graph graph = load_graph(spec);

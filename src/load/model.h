@@ -9,22 +9,22 @@ namespace tangra::load {
 
 /// Which network, with which parameters.
 struct ModelSpec {
-  std::string text;                           ///< the path of a file, or a chain text
-  std::string init;                           ///< of a chain; empty: the default of its parameterisation
+  std::string text = {};                      ///< the path of a file, or a chain text
+  std::string init = {};                      ///< of a chain; empty: the default of its parameterisation
   std::uint64_t seed = 0;                     ///< of a chain
   std::string parameterization = "standard";  ///< of a chain: standard, ntk, ntk(sigma_w, sigma_b)
-  std::string weights;                        ///< .npz or .safetensors; empty: as initialised, or as in the file
-  std::string params;                         ///< regular expression: only these parameters are trained
-  std::string buffers;                        ///< regular expression: these are not
-  std::optional<Shape> input;                 ///< shape of one sample of the data, where it is known
+  std::string weights = {};         ///< .npz or .safetensors; empty: as initialised, or as in the file
+  std::string params = {};          ///< regular expression: only these parameters are trained
+  std::string buffers = {};         ///< regular expression: these are not
+  std::optional<Shape> input = {};  ///< shape of one sample of the data, where it is known
 };
 
 /// Whether the text is a chain by itself: it begins with a name and a parenthesis, and no file has that name.
 bool is_chain_text(const std::string& text);
 
-/// Loads the network: a chain text, or a file that holds one. Then come the weights, then the choice of parameters.
-/// Throws Error(input) where there is neither such a file nor a chain text, and what load_chain, read_weights and
-/// select_parameters throw.
+/// Loads the network: a chain text, or a file that holds one. Then come the weights, then the choice of
+/// parameters. Throws Error(input) where there is neither such a file nor a chain text, and what load_chain,
+/// read_weights and select_parameters throw.
 Graph load_model(const ModelSpec& spec);
 
 }  // namespace tangra::load

@@ -1,13 +1,14 @@
 #include "tangra/load/suggest.h"
 
 #include <algorithm>
-#include <numeric>
 #include <vector>
 
 namespace tangra::load {
 namespace {
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+char lower(char c) {
+  return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
 
 /// Twice Levenshtein's distance, where another case of the same letter costs half a change.
 std::size_t distance(std::string_view a, std::string_view b) {
@@ -32,7 +33,8 @@ std::string did_you_mean(std::string_view name, std::span<const std::string_view
   constexpr std::size_t longest = 64;
   if (name.size() > longest) return {};
   std::string_view best;
-  std::size_t least = 2 * std::max<std::size_t>(std::min<std::size_t>(2, name.size() / 2), name.size() / 3) + 1;
+  std::size_t least =
+      2 * std::max<std::size_t>(std::min<std::size_t>(2, name.size() / 2), name.size() / 3) + 1;
   for (const std::string_view candidate : known) {
     const std::size_t d = distance(name, candidate);
     if (d < least) {

@@ -8,7 +8,6 @@
 #include "tangra/base/error.h"
 #include "tangra/formats/npz.h"
 #include "tangra/formats/safetensors.h"
-#include "tangra/load/suggest.h"
 
 namespace tangra::load {
 namespace {
@@ -20,14 +19,20 @@ enum class FileKind { npz, safetensors };
 FileKind kind_of(const std::filesystem::path& path) {
   if (path.extension() == ".npz") return FileKind::npz;
   if (path.extension() == ".safetensors") return FileKind::safetensors;
-  throw Error(ErrorKind::usage, {.what = "the name tells no format of weights", .where = path.string(), .got = {},
-                                 .expected = "a name that ends in .npz or .safetensors", .cure = {}});
+  throw Error(ErrorKind::usage, {.what = "the name tells no format of weights",
+                                 .where = path.string(),
+                                 .got = {},
+                                 .expected = "a name that ends in .npz or .safetensors",
+                                 .cure = {}});
 }
 
 [[noreturn]] void fail(const std::filesystem::path& path, std::string what, std::string got = {},
                        std::string expected = {}, std::string cure = {}) {
-  throw Error(ErrorKind::input, {.what = std::move(what), .where = path.string(), .got = std::move(got),
-                                 .expected = std::move(expected), .cure = std::move(cure)});
+  throw Error(ErrorKind::input, {.what = std::move(what),
+                                 .where = path.string(),
+                                 .got = std::move(got),
+                                 .expected = std::move(expected),
+                                 .cure = std::move(cure)});
 }
 
 /// The first names of a list, and how many there are beyond.
@@ -40,8 +45,8 @@ std::string listed(const std::vector<std::string>& names) {
 }
 
 Found read_all(const std::filesystem::path& path) {
-  formats::NamedArrays arrays = kind_of(path) == FileKind::npz ? formats::read_npz(path)
-                                                               : formats::read_safetensors(path).arrays;
+  formats::NamedArrays arrays =
+      kind_of(path) == FileKind::npz ? formats::read_npz(path) : formats::read_safetensors(path).arrays;
   Found found;
   for (auto& [name, array] : arrays) {
     if (!found.emplace(name, std::move(array)).second) fail(path, "two arrays have the same name", name);
@@ -60,7 +65,8 @@ void check_names(const Graph& graph, const Found& found, const std::filesystem::
   }
   if (missing.empty() && extra.empty()) return;
   const std::string cure = "The file must hold exactly the parameters of the network, under their names";
-  if (missing.empty()) fail(path, "these arrays are no parameters of the network: " + listed(extra), {}, {}, cure);
+  if (missing.empty())
+    fail(path, "these arrays are no parameters of the network: " + listed(extra), {}, {}, cure);
   fail(path, "these parameters are missing: " + listed(missing),
        extra.empty() ? std::string{} : "arrays that are no parameters: " + listed(extra), {}, cure);
 }
@@ -92,8 +98,10 @@ void read_weights(Graph& graph, const std::filesystem::path& path) {
 void write_weights(const Graph& graph, const std::filesystem::path& path) {
   formats::NamedArrays arrays;
   for (const Parameter& parameter : graph.parameters) arrays.emplace_back(parameter.name, parameter.data);
-  if (kind_of(path) == FileKind::npz) formats::write_npz(path, arrays);
-  else formats::write_safetensors(path, arrays);
+  if (kind_of(path) == FileKind::npz)
+    formats::write_npz(path, arrays);
+  else
+    formats::write_safetensors(path, arrays);
 }
 
 }  // namespace tangra::load

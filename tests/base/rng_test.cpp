@@ -11,15 +11,19 @@ namespace {
 
 using Words = std::array<std::uint32_t, 4>;
 
-/// The distance of z from the true quantile of p, relative to |z|: one Newton step in long double, with the C library's
-/// error function. Near 1/2 the distance from 1/2 is compared, in the tails the tail itself, so nothing cancels.
+/// The distance of z from the true quantile of p, relative to |z|: one Newton step in long double, with the C
+/// library's error function. Near 1/2 the distance from 1/2 is compared, in the tails the tail itself, so
+/// nothing cancels.
 double relative_error(double p, double z) {
   const long double root = std::sqrt(2.0L);
   const long double exact = z;
   long double excess;
-  if (std::fabs(z) < 1) excess = std::erf(exact / root) / 2 - (static_cast<long double>(p) - 0.5L);
-  else if (z < 0) excess = std::erfc(-exact / root) / 2 - p;
-  else excess = (1 - static_cast<long double>(p)) - std::erfc(exact / root) / 2;
+  if (std::fabs(z) < 1)
+    excess = std::erf(exact / root) / 2 - (static_cast<long double>(p) - 0.5L);
+  else if (z < 0)
+    excess = std::erfc(-exact / root) / 2 - p;
+  else
+    excess = (1 - static_cast<long double>(p)) - std::erfc(exact / root) / 2;
   const long double density = std::exp(-exact * exact / 2) / std::sqrt(2 * std::acos(-1.0L));
   return static_cast<double>(std::fabs(excess / (density * exact)));
 }
@@ -81,7 +85,8 @@ TEST(Rng, QuantileIsAccurateEverywhere) {
     // Halving i mod 51 times reaches every scale of the tails.
     const double u = stream.uniform(i) * std::ldexp(1.0, -static_cast<int>(i % 51));
     const double p = (std::floor(u * 0x1p52) + 0.5) * 0x1p-52;
-    worst = std::max({worst, relative_error(p, normal_quantile(p)), relative_error(1 - p, normal_quantile(1 - p))});
+    worst = std::max(
+        {worst, relative_error(p, normal_quantile(p)), relative_error(1 - p, normal_quantile(1 - p))});
   }
   EXPECT_LT(worst, 1e-15);  // as the header says; 0.82e-15 was measured
   EXPECT_LT(relative_error(0x1p-53, normal_quantile(0x1p-53)), 1e-15);

@@ -22,7 +22,8 @@ class Gemm : public ::testing::Test {
   tangra::test::TestContext one{1};
   const Context& context = one.context;
 
-  /// Compares with the scalar loop, also the memory around C, which has NaN in it before where it must not be read.
+  /// Compares with the scalar loop, also the memory around C, which has NaN in it before where it must not be
+  /// read.
   void expect_bits_of_scalar_loop(const Matrix<T>& a, const Matrix<T>& b, bool accumulate, Layout c_layout) {
     Matrix<T> c(a.view().rows, b.view().columns, c_layout, 3);
     if (!accumulate) c.fill(std::numeric_limits<T>::quiet_NaN());
@@ -64,10 +65,10 @@ TYPED_TEST(Gemm, HasTheBitsOfAScalarLoopForEveryLayoutAcrossBlocks) {
     for (const Layout of_a : layouts) {
       for (const Layout of_b : layouts) {
         for (const bool accumulate : {false, true}) {
-          this->expect_bits_of_scalar_loop(Matrix<T>(30, 521, of_a, 1), Matrix<T>(521, 34, of_b, 2), accumulate,
-                                           Layout::padded);
-          this->expect_bits_of_scalar_loop(Matrix<T>(34, 257, of_a, 1), Matrix<T>(257, 1, of_b, 2), accumulate,
-                                           Layout::padded);
+          this->expect_bits_of_scalar_loop(Matrix<T>(30, 521, of_a, 1), Matrix<T>(521, 34, of_b, 2),
+                                           accumulate, Layout::padded);
+          this->expect_bits_of_scalar_loop(Matrix<T>(34, 513, of_a, 1), Matrix<T>(513, 1, of_b, 2),
+                                           accumulate, Layout::padded);
         }
       }
     }
@@ -79,6 +80,8 @@ TYPED_TEST(Gemm, HasTheBitsOfAScalarLoopBeyondTheLargestBlocks) {
   this->expect_bits_of_scalar_loop(Matrix<T>(3, 2, 1), Matrix<T>(2, 4133, 2), false, Layout::dense);
   this->expect_bits_of_scalar_loop(Matrix<T>(31, 2, 1), Matrix<T>(2, 8230, 2), true, Layout::dense);
   this->expect_bits_of_scalar_loop(Matrix<T>(4133, 2, 1), Matrix<T>(2, 3, 2), true, Layout::dense);
+  this->expect_bits_of_scalar_loop(Matrix<T>(2, 3301, 1), Matrix<T>(3301, 601, 2), false, Layout::dense);
+  this->expect_bits_of_scalar_loop(Matrix<T>(43, 3301, 1), Matrix<T>(3301, 35, 2), false, Layout::dense);
   this->expect_bits_of_scalar_loop(Matrix<T>(3, 5003, 1), Matrix<T>(5003, 5, 2), true, Layout::dense);
 }
 
@@ -114,7 +117,7 @@ TYPED_TEST(Gemm, RunsInsideTasksOfThePool) {
 
 TYPED_TEST(Gemm, GivesARowAloneTheBitsItHasInABatch) {
   using T = TypeParam;
-  const Index m = 61, n = 83, k = 301;
+  const Index m = 61, n = 83, k = 801;
   const Matrix<T> a(m, k, 1), b(k, n, Layout::transposed, 2);
   Matrix<T> batch(m, n, 3), alone(m, n, 4);
   gemm<T>(this->context, Engine::fast, a.constant(), b.constant(), false, batch.view());

@@ -37,8 +37,8 @@ Tensor<double> with_eigenvalues(const std::vector<double>& values) {
   return a;
 }
 
-/// |A v - lambda v| and |V V^T - 1|, both within 50 n eps (of |A|): far above what these methods leave (a few eps per
-/// entry), far below what a wrong vector would.
+/// |A v - lambda v| and |V V^T - 1|, both within 50 n eps (of |A|): far above what these methods leave (a few
+/// eps per entry), far below what a wrong vector would.
 void expect_eigenpairs(const Tensor<double>& a, const SymmetricEigen& eigen, double norm) {
   const Index n = eigen.values.size();
   const double bound = 50 * static_cast<double>(n) * eps;
@@ -76,14 +76,16 @@ TEST(SymmetricEigen, FindsConstructedEigenvaluesWithMultiplicities) {
       const Matrix<double> lower = lower_in_nan(a);
       const SymmetricEigen eigen = symmetric_eigen(lower.view(), vectors, threads);
       ASSERT_TRUE(eigen.converged);
-      for (std::size_t i = 0; i < truth.size(); ++i) EXPECT_NEAR(eigen.values[static_cast<Index>(i)], truth[i], bound);
+      for (std::size_t i = 0; i < truth.size(); ++i)
+        EXPECT_NEAR(eigen.values[static_cast<Index>(i)], truth[i], bound);
       EXPECT_EQ(eigen.vectors.size(), vectors ? 169 : 0);
       if (vectors) expect_eigenpairs(a, eigen, 1000);
     }
   }
   const SymmetricEigen reference = symmetric_eigen_reference(matrix(a.data(), 13, 13), true);
   ASSERT_TRUE(reference.converged);
-  for (std::size_t i = 0; i < truth.size(); ++i) EXPECT_NEAR(reference.values[static_cast<Index>(i)], truth[i], bound);
+  for (std::size_t i = 0; i < truth.size(); ++i)
+    EXPECT_NEAR(reference.values[static_cast<Index>(i)], truth[i], bound);
   expect_eigenpairs(a, reference, 1000);
 }
 
@@ -99,7 +101,8 @@ TEST(SymmetricEigen, AgreesWithJacobiForUglySizes) {
     const SymmetricEigen eigen = symmetric_eigen(lower.view(), true, 2);
     ASSERT_TRUE(eigen.converged);
     expect_eigenpairs(a, eigen, 1);
-    for (Index i = 0; i < n; ++i) EXPECT_NEAR(eigen.values[i], reference.values[i], 50 * static_cast<double>(n) * eps);
+    for (Index i = 0; i < n; ++i)
+      EXPECT_NEAR(eigen.values[i], reference.values[i], 50 * static_cast<double>(n) * eps);
   }
 }
 
@@ -113,17 +116,20 @@ TEST(SymmetricEigen, FindsTheSpectrumOfAPath) {
   }
   const SymmetricEigen eigen = symmetric_eigen(matrix(a.data(), n, n).transposed(), false, 1);
   for (Index r = 0; r < n; ++r) {
-    EXPECT_NEAR(eigen.values[r], 2 - 2 * std::cos(std::numbers::pi * static_cast<double>(r + 1) / 51), 50 * 50 * eps * 4);
+    EXPECT_NEAR(eigen.values[r], 2 - 2 * std::cos(std::numbers::pi * static_cast<double>(r + 1) / 51),
+                50 * 50 * eps * 4);
   }
 }
 
 TEST(SymmetricEigen, RefusesWhatIsNotFinite) {
-  for (const double bad : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+  for (const double bad :
+       {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
     Tensor<double> a(Shape{3, 3});
     a[2 * 3 + 1] = bad;
     EXPECT_EQ(tangra::test::error_of([&] { symmetric_eigen(matrix(a.data(), 3, 3), false, 1); }).kind(),
               ErrorKind::numerics);
-    EXPECT_EQ(tangra::test::error_of([&] { cholesky(matrix(a.data(), 3, 3), 1); }).kind(), ErrorKind::numerics);
+    EXPECT_EQ(tangra::test::error_of([&] { cholesky(matrix(a.data(), 3, 3), 1); }).kind(),
+              ErrorKind::numerics);
   }
 }
 
@@ -137,7 +143,8 @@ TEST(Cholesky, SolvesWhatItFactored) {
     Matrix<double> b(n, 3, test::Layout::padded, 6);
     test::fused_product<double>(matrix(a.data(), n, n), x.constant(), false, b.view());
     solve_cholesky(l.constant(), b.view(), 1);
-    // Backward stable: relative error at most a modest multiple of n eps times the condition number, which is 7 here.
+    // Backward stable: relative error at most a modest multiple of n eps times the condition number, which is
+    // 7 here.
     double scale = 0;
     for (Index i = 0; i < n * 3; ++i) scale = std::max(scale, std::abs(x.view().data[i]));
     for (Index i = 0; i < n; ++i) {

@@ -17,7 +17,8 @@ enum class Layout { dense, padded, transposed, strided, repeated_row, repeated_c
 inline constexpr Layout layouts[] = {Layout::dense,   Layout::padded,       Layout::transposed,
                                      Layout::strided, Layout::repeated_row, Layout::repeated_column};
 
-/// A matrix of random entries of widely different size inside memory that is otherwise NaN, off every alignment.
+/// A matrix of random entries of widely different size inside memory that is otherwise NaN, off every
+/// alignment.
 template <class T>
 class Matrix {
  public:
@@ -35,11 +36,14 @@ class Matrix {
     std::normal_distribution<double> normal;
     std::uniform_int_distribution<int> exponent(-6, 6);
     for (Index i = 0; i < rows; ++i) {
-      for (Index j = 0; j < columns; ++j) view_(i, j) = static_cast<T>(std::ldexp(normal(random), exponent(random)));
+      for (Index j = 0; j < columns; ++j)
+        view_(i, j) = static_cast<T>(std::ldexp(normal(random), exponent(random)));
     }
   }
   Matrix(Index rows, Index columns, unsigned seed) : Matrix(rows, columns, Layout::dense, seed) {}
-  Matrix(const Matrix& other) : memory_(other.memory_), view_(other.view_) { view_.data = memory_.data() + margin; }
+  Matrix(const Matrix& other) : memory_(other.memory_), view_(other.view_) {
+    view_.data = memory_.data() + margin;
+  }
   Matrix& operator=(const Matrix&) = delete;
 
   MatrixView<T> view() const { return view_; }

@@ -56,7 +56,8 @@ class Products {
       T term = dot<T>(plain_[next].constant(), r, plain_[next + 1].constant(), c);
       next += 2;
       if (p.x != nullptr) {
-        term *= dot<T>(plain_[next].constant(), r / p.x_repeat, plain_[next + 1].constant(), c / p.y_repeat) + p.constant;
+        term *= dot<T>(plain_[next].constant(), r / p.x_repeat, plain_[next + 1].constant(), c / p.y_repeat) +
+                p.constant;
         next += 2;
       }
       start = std::fma(p.scale, term, start);
@@ -128,14 +129,14 @@ TYPED_TEST(Tile, HasThePromisedBitsAcrossBlocks) {
     const ScopedSimdTarget scoped(target);
     for (const bool accumulate : {false, true}) {
       Products<TypeParam> products(61, 70);
-      products.add(530, 263, 1, 1);
-      products.add(256, 257, 1, 1);
-      products.add(129, 512, 1, 1);
+      products.add(2101, 1063, 1, 1);
+      products.add(1024, 1025, 1, 1);
+      products.add(129, 2048, 1, 1);
       this->expect_promised_bits(products, accumulate);
     }
   }
   Products<TypeParam> high(500, 35);
-  high.add(900, Layout::transposed);
+  high.add(1300, Layout::transposed);
   this->expect_promised_bits(high, false);
 }
 
@@ -159,7 +160,8 @@ TYPED_TEST(Tile, BroadcastsRepeatedFactors) {
         Products<TypeParam> products(63, 67 + x_repeat);
         products.add(3, 5, x_repeat, y_repeat);
         products.add(2, 3, y_repeat, x_repeat);
-        this->expect_promised_bits(products, x_repeat % 2 == 0, y_repeat % 2 == 0 ? TilePart::full : TilePart::lower);
+        this->expect_promised_bits(products, x_repeat % 2 == 0,
+                                   y_repeat % 2 == 0 ? TilePart::full : TilePart::lower);
         if (this->HasFailure()) return;
       }
     }
@@ -168,8 +170,8 @@ TYPED_TEST(Tile, BroadcastsRepeatedFactors) {
 
 TYPED_TEST(Tile, BroadcastsAcrossBlocksAndChunks) {
   Products<TypeParam> long_chains(150, 150);
-  long_chains.add(3, 301, 10, 10);
-  long_chains.add(301, 3, 1, 1);
+  long_chains.add(3, 1101, 10, 10);
+  long_chains.add(1101, 3, 1, 1);
   long_chains.add(2, 1, 100, 37);
   this->expect_promised_bits(long_chains, true);
   // A Gram matrix of 600 x 2000 is more than one chunk of columns may have.
@@ -188,7 +190,7 @@ TYPED_TEST(Tile, LowerPartIsRight) {
       for (const Index repeat : {1, 7}) {
         Products<TypeParam> products(size, size);
         products.add(9, 11, repeat, repeat);
-        products.add(300, Layout::dense);
+        products.add(1100, Layout::dense);
         this->expect_promised_bits(products, repeat == 1, TilePart::lower);
       }
     }
@@ -197,9 +199,9 @@ TYPED_TEST(Tile, LowerPartIsRight) {
 
 TYPED_TEST(Tile, GivesARowAloneTheBitsItHasInABatch) {
   using T = TypeParam;
-  const Matrix<T> u(50, 300, 1), v(70, 300, 2), x(50, 31, 3), y(70, 31, 4);
+  const Matrix<T> u(50, 1100, 1), v(70, 1100, 2), x(50, 31, 3), y(70, 31, 4);
   const auto tile_of = [&](Index first, Index count, MatrixView<T> out) {
-    const Packed<T> pu = pack<T>(Side::left, u.constant().block(first, 0, count, 300));
+    const Packed<T> pu = pack<T>(Side::left, u.constant().block(first, 0, count, 1100));
     const Packed<T> px = pack<T>(Side::left, x.constant().block(first, 0, count, 31));
     const Packed<T> pv = pack<T>(Side::right, v.constant()), py = pack<T>(Side::right, y.constant());
     const TileProduct<T> product = {.u = &pu, .v = &pv, .x = &px, .y = &py, .scale = 1, .constant = 1};
@@ -213,7 +215,7 @@ TYPED_TEST(Tile, GivesARowAloneTheBitsItHasInABatch) {
 
 TYPED_TEST(Tile, OfASymmetricKernelIsSymmetricInItsBits) {
   using T = TypeParam;
-  const Matrix<T> u(45, 60, 1), x(45, 290, 2);
+  const Matrix<T> u(45, 60, 1), x(45, 1090, 2);
   const Packed<T> pu = pack<T>(Side::left, u.constant()), pv = pack<T>(Side::right, u.constant());
   const Packed<T> px = pack<T>(Side::left, x.constant()), py = pack<T>(Side::right, x.constant());
   const TileProduct<T> product = {.u = &pu, .v = &pv, .x = &px, .y = &py, .scale = 1, .constant = 1};
@@ -235,7 +237,8 @@ TYPED_TEST(Tile, PackedFactorsHoldTheirRowsAndZeros) {
           const Packed<T> packed = pack<T>(side, plain.constant(), &pool.context);
           ASSERT_EQ(packed.bytes(), Packed<T>::bytes_needed(side, rows, k));
           for (Index row = 0; row < packed.panels() * packed.panel_rows(); ++row) {
-            for (Index i = 0; i < k; ++i) ASSERT_EQ(packed.at(row, i), row < rows ? plain.view()(row, i) : T{0});
+            for (Index i = 0; i < k; ++i)
+              ASSERT_EQ(packed.at(row, i), row < rows ? plain.view()(row, i) : T{0});
           }
         }
       }
@@ -256,7 +259,8 @@ TYPED_TEST(Tile, PacksAgainIntoTheSameMemory) {
 
 TEST(TileProducts, OfOtherSizesAreRefused) {
   const Matrix<float> rows(5, 4, 1), others(5, 3, 2);
-  const Packed<float> u = pack<float>(Side::left, rows.constant()), v = pack<float>(Side::right, others.constant());
+  const Packed<float> u = pack<float>(Side::left, rows.constant()),
+                      v = pack<float>(Side::right, others.constant());
   const TileProduct<float> product = {.u = &u, .v = &v};
   Matrix<float> tile(5, 5, 3);
   TileWorkspace<float> workspace;

@@ -21,7 +21,8 @@ void expect(ErrorKind kind, const Case& test) {
   const Error error = error_in(test.text);
   EXPECT_EQ(error.kind(), kind) << test.text;
   EXPECT_EQ(error.complaint().where, std::string("chain:") + test.where) << test.text << "\n" << error.what();
-  EXPECT_NE(std::string(error.what()).find(test.message), std::string::npos) << test.text << "\n" << error.what();
+  EXPECT_NE(std::string(error.what()).find(test.message), std::string::npos) << test.text << "\n"
+                                                                             << error.what();
 }
 
 TEST(ChainErrors, MalformedTexts) {
@@ -60,7 +61,9 @@ TEST(ChainErrors, WhatNoLayerSays) {
            {"Chain(Dense(2 => 3), Chain())", "1:22", "Chain holds no layer"},
            {"Chain(Denze(2 => 3))", "1:7", "there is no such layer; got Denze. Did you mean Dense?"},
            {"chain(Dense(2 => 3))", "1:1", "Did you mean Chain?"},
-           {"Chain(Dense(2 => 3, sigmod))", "1:21", "there is no such function; got sigmod. Did you mean sigmoid?"},
+           {"Chain(DENSE(2 => 3))", "1:7", "Did you mean Dense?"},
+           {"Chain(Dense(2 => 3, sigmod))", "1:21",
+            "there is no such function; got sigmod. Did you mean sigmoid?"},
            {"Chain(Dense(2 => 3), sofmax)", "1:22", "Did you mean softmax?"},
            {"Chain(SkipConection(relu, +))", "1:7", "Did you mean SkipConnection?"},
            {"Chain(Xyzzyplugh(2 => 3))", "1:7", "Known are identity, relu"},
@@ -75,7 +78,8 @@ TEST(ChainErrors, WhatNoLayerSays) {
            {"Chain(Dense(2 => 3, Dense))", "1:21", "a layer cannot stand here"},
            {"Chain(Dense(2 => 3, 4))", "1:21", "this is not a function; got 4"},
            {"Chain(Dense(2 => 3, softmax))", "1:21", "an activation acts on each entry alone"},
-           {"Chain(Dense(2 => 3; bais=false))", "1:21", "Dense has no such argument; got bais, expected bias or init. Did you mean bias?"},
+           {"Chain(Dense(2 => 3; bais=false))", "1:21",
+            "Dense has no such argument; got bais, expected bias or init. Did you mean bias?"},
            {"Chain(Dense(2 => 3; bias=0))", "1:26", "expected true or false"},
            {"Chain(Dense(2 => 3; bias=true, bias=false))", "1:32", "an argument is given twice"},
            {"Chain(Dense(2 => 3; init=glorot))", "1:26", "there is no such initialiser; got glorot"},
@@ -85,7 +89,8 @@ TEST(ChainErrors, WhatNoLayerSays) {
            {"Chain(x -> relu(y))", "1:7", "of functions in this form only one call is supported"},
            {"Chain(x -> x)", "1:7", "of functions in this form only one call is supported"},
            {"Chain(SkipConnection(relu))", "1:7", "SkipConnection takes a layer and the function"},
-           {"Chain(SkipConnection(relu, relu))", "1:28", "this cannot join branches; got relu, expected +, * or vcat"},
+           {"Chain(SkipConnection(relu, relu))", "1:28",
+            "this cannot join branches; got relu, expected +, * or vcat"},
            {"Chain(Parallel())", "1:7", "Parallel starts with the function that joins"},
            {"Chain(Parallel(+))", "1:7", "Parallel holds no layer"},
            {"Chain(Parallel(relu, tanh))", "1:16", "this cannot join branches"},
@@ -98,27 +103,36 @@ TEST(ChainErrors, WhatNoLayerSays) {
 
 TEST(ChainErrors, WidthsThatCannotBe) {
   for (const Case& test : std::initializer_list<Case>{
-           {"Chain(Dense(60 => 50),\n      Dense(60 => 10))", "2:7", "layer 1 takes 60 features, layer 0 gives 50"},
-           {"Chain(Dense(4 => 3), relu, a = Chain(Dense(4 => 2)))", "1:38", "layer a.0 takes 4 features, layer 1 gives 3"},
-           {"Chain(SkipConnection(relu, vcat), Dense(7 => 2))", "1:35", "layer 1 takes 7 features, layer 0 gives 6"},
-           {"Chain(Parallel(+, Dense(3 => 2), Dense(4 => 2)))", "1:34", "layer 0.1 takes 4 features, the input gives 3"},
-           {"Chain(Dense(2 => 3), SkipConnection(Dense(3 => 4), +))", "1:22", "(4,) from layer 1.0 and (3,) from its input (layer 0)"},
-           {"Chain(Dense(2 => 3), SkipConnection(Dense(3 => 1), *))", "1:22", "the branches of layer 1 have different shapes"},
-           {"Chain(Parallel(+, Dense(3 => 2), Dense(3 => 1)))", "1:7", "(2,) from layer 0.0 and (1,) from layer 0.1"},
+           {"Chain(Dense(60 => 50),\n      Dense(60 => 10))", "2:7",
+            "layer 1 takes 60 features, layer 0 gives 50"},
+           {"Chain(Dense(4 => 3), relu, a = Chain(Dense(4 => 2)))", "1:38",
+            "layer a.0 takes 4 features, layer 1 gives 3"},
+           {"Chain(SkipConnection(relu, vcat), Dense(7 => 2))", "1:35",
+            "layer 1 takes 7 features, layer 0 gives 6"},
+           {"Chain(Parallel(+, Dense(3 => 2), Dense(4 => 2)))", "1:34",
+            "layer 0.1 takes 4 features, the input gives 3"},
+           {"Chain(Dense(2 => 3), SkipConnection(Dense(3 => 4), +))", "1:22",
+            "(4,) from layer 1.0 and (3,) from its input (layer 0)"},
+           {"Chain(Dense(2 => 3), SkipConnection(Dense(3 => 1), *))", "1:22",
+            "the branches of layer 1 have different shapes"},
+           {"Chain(Parallel(+, Dense(3 => 2), Dense(3 => 1)))", "1:7",
+            "(2,) from layer 0.0 and (1,) from layer 0.1"},
            {"Chain(Dense(0 => 3))", "1:13", "a width is at least 1; got 0"},
            {"Chain(Dense(3 => -2))", "1:18", "a width is at least 1; got -2"},
            {"Chain(Dense(3.0 => 2))", "1:13", "a width is a whole number; got 3.0"},
            {"Chain(Dense(relu => 2))", "1:13", "a width is a whole number; got relu"},
            {"Chain(Dense(65536 => 32769))", "1:7", "at most 2^31 weights in one layer"},
            {"Chain(Dense(1 => 9000000000000000000))", "1:7", "at most 2^31 weights in one layer"},
-           {"Chain(Dense(9000000000000000000, 9000000000000000000))", "1:7", "at most 2^31 weights in one layer"},
+           {"Chain(Dense(9000000000000000000, 9000000000000000000))", "1:7",
+            "at most 2^31 weights in one layer"},
            {"Chain(relu, softmax)", "1:1", "no Dense layer tells the width of the input"}}) {
     expect(ErrorKind::input, test);
   }
 }
 
 TEST(ChainErrors, LayersOfFluxThatAreNotSupported) {
-  expect(ErrorKind::unsupported, {"Chain(Dropout(0.5), Dense(2 => 3))", "1:7", "this layer is not supported; got Dropout"});
+  expect(ErrorKind::unsupported,
+         {"Chain(Dropout(0.5), Dense(2 => 3))", "1:7", "this layer is not supported; got Dropout"});
   expect(ErrorKind::unsupported, {"Chain(Flux.flatten, Dense(2 => 3))", "1:7", "got flatten"});
   expect(ErrorKind::unsupported, {"Chain(Conv((3, 3), 1 => 8, relu; pad=1))", "1:7", "got Conv"});
 }
@@ -132,9 +146,9 @@ TEST(ChainErrors, FeaturesThatDoubleWithoutEnd) {
 }
 
 std::string nested(int depth) {
-  std::string text = "Dense(2 => 2)";
-  for (int k = 0; k < depth; ++k) text = "Chain(" + text + ")";
-  return text;
+  std::string text;
+  for (int k = 0; k < depth; ++k) text += "Chain(";
+  return text + "Dense(2 => 2)" + std::string(static_cast<std::size_t>(depth), ')');
 }
 
 TEST(ChainErrors, NestingHasALimit) {
@@ -144,9 +158,13 @@ TEST(ChainErrors, NestingHasALimit) {
     EXPECT_EQ(error.kind(), ErrorKind::input);
     EXPECT_NE(std::string(error.what()).find("nested too deep"), std::string::npos);
   }
-  EXPECT_EQ(error_in("Chain(" + std::string(100000, '(')).kind(), ErrorKind::input);
+  std::string tuples = "Chain";
   std::string lambdas;
-  for (int k = 0; k < 100000; ++k) lambdas += "x->";
+  for (int k = 0; k < 100000; ++k) {
+    tuples += '(';
+    lambdas += "x->";
+  }
+  EXPECT_EQ(error_in(tuples).kind(), ErrorKind::input);
   EXPECT_EQ(error_in(lambdas).kind(), ErrorKind::input);
 }
 
@@ -166,7 +184,8 @@ TEST(ChainErrors, UnknownInitialiserIsAWrongOption) {
 TEST(ChainErrors, ShowThePlace) {
   const Error error = error_in("Chain(\n\tDense(2 => 3, σ), rellu)", {.source = "net.txt"});
   EXPECT_EQ(error.complaint().where, "net.txt:2:20");
-  EXPECT_EQ(error.complaint().cure, "Did you mean relu?\n     Dense(2 => 3, σ), rellu)\n                       ^~~~~");
+  EXPECT_EQ(error.complaint().cure,
+            "Did you mean relu?\n     Dense(2 => 3, σ), rellu)\n                       ^~~~~");
 }
 
 TEST(ChainErrors, ShowOfALongLineTheSurroundings) {

@@ -13,7 +13,8 @@ const std::string long_text =
     "model = Chain(first = Dense(12 => 5, σ; bias = false, init = he), #= a #= nested =# comment =#\n"
     "  Dense(5, 1_0, x -> leakyrelu.(x, 0.2f0)), Flux.relu, elu(1.5e-1),\n"
     "  SkipConnection(Chain(Dense(10 => 2 * 5, tanh), gelu_erf), +),\n"
-    "  SkipConnection(Dense(10 => 3), vcat), Parallel(*, a = Dense(13 => 2^2), Chain(Dense(13 => 4), .5 |> relu)),\n"
+    "  SkipConnection(Dense(10 => 3), vcat), Parallel(*, a = Dense(13 => 2^2), Chain(Dense(13 => 4), .5 |> "
+    "relu)),\n"
     "  softplus, Dense(4 => 3), log_softmax,\n);";
 
 /// Weights of all layers, so that a text whose widths grew by an edit is not built.
@@ -66,10 +67,18 @@ TEST(ChainFuzz, RandomEdits) {
       const std::size_t place = below(edited.size());
       const char letter = below(8) == 0 ? static_cast<char>(below(256)) : alphabet[below(alphabet.size())];
       switch (below(4)) {
-        case 0: edited[place] = letter; break;
-        case 1: edited.insert(place, 1, letter); break;
-        case 2: edited.erase(place, 1 + below(5)); break;
-        default: edited.insert(place, text.substr(below(text.size()), below(20))); break;
+        case 0:
+          edited[place] = letter;
+          break;
+        case 1:
+          edited.insert(place, 1, letter);
+          break;
+        case 2:
+          edited.erase(place, 1 + below(5));
+          break;
+        default:
+          edited.insert(place, text.substr(below(text.size()), below(20)));
+          break;
       }
     }
     sound += accepts(edited) ? 1 : 0;
@@ -83,7 +92,8 @@ TEST(ChainFuzz, RandomBytes) {
   const RandomStream random(2, 0);
   for (std::uint64_t round = 0; round < 2003; ++round) {
     std::string text = round % 2 == 0 ? "Chain(" : "";
-    for (std::uint64_t k = 0; k < round % 61; ++k) text += static_cast<char>(random.bits(round << 8 | k) % 256);
+    for (std::uint64_t k = 0; k < round % 61; ++k)
+      text += static_cast<char>(random.bits(round << 8 | k) % 256);
     accepts(text);
   }
 }

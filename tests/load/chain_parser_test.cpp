@@ -9,7 +9,9 @@ namespace {
 
 using Kind = LayerSpec::Kind;
 
-LayerSpec read(std::string_view text) { return read_layers({.text = text, .name = "chain"}); }
+LayerSpec read(std::string_view text) {
+  return read_layers({.text = text, .name = "chain"});
+}
 
 /// The number that stands alone in a text.
 Expression number(std::string_view text) {
@@ -48,9 +50,10 @@ TEST(ChainParser, PassesOverBlanksCommentsAndTrailingCommas) {
 }
 
 TEST(ChainParser, ReadsKeywordsBehindCommasAndSemicolons) {
-  for (const std::string_view text :
-       {"Chain(Dense(2 => 3, relu; bias=false, init=he))", "Chain(Dense(2 => 3, relu, bias = false, init = he))",
-        "Chain(Flux.Dense(2 => 3, NNlib.relu; init=Flux.he, bias=false,))", "Chain(Dense(2, 3, relu; bias=false, init=he))"}) {
+  for (const std::string_view text : {"Chain(Dense(2 => 3, relu; bias=false, init=he))",
+                                      "Chain(Dense(2 => 3, relu, bias = false, init = he))",
+                                      "Chain(Flux.Dense(2 => 3, NNlib.relu; init=Flux.he, bias=false,))",
+                                      "Chain(Dense(2, 3, relu; bias=false, init=he))"}) {
     const LayerSpec dense = read(text).layers[0];
     EXPECT_FALSE(dense.bias) << text;
     EXPECT_EQ(dense.init, Initializer::he) << text;
@@ -83,8 +86,11 @@ TEST(ChainParser, MultipliesWidths) {
 }
 
 TEST(ChainParser, ReadsFunctionsInEveryForm) {
-  const auto function = [](const std::string& text) { return *read("Chain(Dense(2 => 2, " + text + "))").layers[0].function; };
-  for (const char* text : {"leakyrelu(0.2)", "x -> leakyrelu(x, 0.2)", "z -> leakyrelu.(z, 0.2f0)", "leaky_relu(.2)"}) {
+  const auto function = [](const std::string& text) {
+    return *read("Chain(Dense(2 => 2, " + text + "))").layers[0].function;
+  };
+  for (const char* text :
+       {"leakyrelu(0.2)", "x -> leakyrelu(x, 0.2)", "z -> leakyrelu.(z, 0.2f0)", "leaky_relu(.2)"}) {
     EXPECT_EQ(function(text).op, "LeakyRelu") << text;
     EXPECT_EQ(function(text).attributes.real("alpha", 0), 0.2) << text;
   }
@@ -105,14 +111,33 @@ TEST(ChainParser, ReadsFunctionsInEveryForm) {
 }
 
 TEST(ChainParser, KnowsEveryFunction) {
-  const std::pair<const char*, const char*> all[] = {
-      {"identity", "Identity"}, {"relu", "Relu"},          {"leakyrelu", "LeakyRelu"}, {"leaky_relu", "LeakyRelu"},
-      {"elu", "Elu"},           {"selu", "Selu"},          {"gelu", "Gelu"},           {"gelu_tanh", "Gelu"},
-      {"gelu_erf", "Gelu"},     {"silu", "Silu"},          {"swish", "Silu"},          {"softplus", "Softplus"},
-      {"softsign", "Softsign"}, {"sigmoid", "Sigmoid"},    {"σ", "Sigmoid"},           {"tanh", "Tanh"},
-      {"tanh_fast", "Tanh"},    {"erf", "Erf"},            {"hardtanh", "Clip"},       {"hard_tanh", "Clip"},
-      {"exp", "Exp"},           {"log", "Log"},            {"relu6", "Clip"},          {"normalised_relu", "NormalizedRelu"},
-      {"softmax", "Softmax"},   {"logsoftmax", "LogSoftmax"}, {"log_softmax", "LogSoftmax"}};
+  const std::pair<const char*, const char*> all[] = {{"identity", "Identity"},
+                                                     {"relu", "Relu"},
+                                                     {"leakyrelu", "LeakyRelu"},
+                                                     {"leaky_relu", "LeakyRelu"},
+                                                     {"elu", "Elu"},
+                                                     {"selu", "Selu"},
+                                                     {"gelu", "Gelu"},
+                                                     {"gelu_tanh", "Gelu"},
+                                                     {"gelu_erf", "Gelu"},
+                                                     {"silu", "Silu"},
+                                                     {"swish", "Silu"},
+                                                     {"softplus", "Softplus"},
+                                                     {"softsign", "Softsign"},
+                                                     {"sigmoid", "Sigmoid"},
+                                                     {"σ", "Sigmoid"},
+                                                     {"tanh", "Tanh"},
+                                                     {"tanh_fast", "Tanh"},
+                                                     {"erf", "Erf"},
+                                                     {"hardtanh", "Clip"},
+                                                     {"hard_tanh", "Clip"},
+                                                     {"exp", "Exp"},
+                                                     {"log", "Log"},
+                                                     {"relu6", "Clip"},
+                                                     {"normalised_relu", "NormalizedRelu"},
+                                                     {"softmax", "Softmax"},
+                                                     {"logsoftmax", "LogSoftmax"},
+                                                     {"log_softmax", "LogSoftmax"}};
   for (const auto& [name, op] : all) {
     const LayerSpec layer = read("Chain(" + std::string(name) + ")").layers[0];
     EXPECT_EQ(layer.kind, Kind::function) << name;
@@ -122,7 +147,8 @@ TEST(ChainParser, KnowsEveryFunction) {
 
 TEST(ChainParser, GivesPathsByPlaceOrName) {
   const LayerSpec chain = read(
-      "Chain(first = Dense(2 => 2), SkipConnection(Dense(2 => 2), +), Parallel(vcat, Chain(relu, Dense(2 => 2)), "
+      "Chain(first = Dense(2 => 2), SkipConnection(Dense(2 => 2), +), Parallel(vcat, Chain(relu, Dense(2 => "
+      "2)), "
       "side = tanh), Chain(Chain(relu)))");
   EXPECT_EQ(chain.path, "");
   EXPECT_EQ(chain.layers[0].path, "first");

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <filesystem>
+#include <fstream>
 
 #include "support/support.h"
 
@@ -30,8 +32,9 @@ Shape input_of(std::string_view text, const ChainOptions& options = {}) {
 
 TEST(Chain, IsTheGraphThatFluxWouldRun) {
   const Graph graph = load_chain("Chain(Dense(784 => 60, sigmoid), Dense(60 => 10; bias=false), softmax)");
-  EXPECT_EQ(lines(graph), (Lines{"Linear 0.linear : input 0.weight 0.bias -> (60,)", "Sigmoid 0 : 0.linear -> (60,)",
-                                 "Linear 1 : 0 1.weight -> (10,)", "Softmax 2 : 1 -> (10,)"}));
+  EXPECT_EQ(lines(graph),
+            (Lines{"Linear 0.linear : input 0.weight 0.bias -> (60,)", "Sigmoid 0 : 0.linear -> (60,)",
+                   "Linear 1 : 0 1.weight -> (10,)", "Softmax 2 : 1 -> (10,)"}));
   EXPECT_EQ(graph.inputs.size(), 1U);
   EXPECT_EQ(graph.value(graph.inputs[0]).name, "input");
   EXPECT_EQ(graph.shape(graph.inputs[0]), (Shape{784}));
@@ -61,13 +64,14 @@ TEST(Chain, DescribesItsParameters) {
 
 TEST(Chain, JoinsBranches) {
   const Graph graph = load_chain(
-      "Chain(Dense(4 => 3), SkipConnection(Dense(3 => 3, tanh), +), Parallel(+, Dense(3 => 2), Chain(relu, Dense(3 => 2)),"
+      "Chain(Dense(4 => 3), SkipConnection(Dense(3 => 3, tanh), +), Parallel(+, Dense(3 => 2), Chain(relu, "
+      "Dense(3 => 2)),"
       " side = Dense(3 => 2)), SkipConnection(relu, vcat), Parallel(*, tanh), Parallel(vcat, relu, tanh))");
   EXPECT_EQ(lines(graph),
-            (Lines{"Linear 0 : input 0.weight 0.bias -> (3,)", "Linear 1.0.linear : 0 1.0.weight 1.0.bias -> (3,)",
-                   "Tanh 1.0 : 1.0.linear -> (3,)", "Add 1 : 1.0 0 -> (3,)",
-                   "Linear 2.0 : 1 2.0.weight 2.0.bias -> (2,)", "Relu 2.1.0 : 1 -> (3,)",
-                   "Linear 2.1.1 : 2.1.0 2.1.1.weight 2.1.1.bias -> (2,)",
+            (Lines{"Linear 0 : input 0.weight 0.bias -> (3,)",
+                   "Linear 1.0.linear : 0 1.0.weight 1.0.bias -> (3,)", "Tanh 1.0 : 1.0.linear -> (3,)",
+                   "Add 1 : 1.0 0 -> (3,)", "Linear 2.0 : 1 2.0.weight 2.0.bias -> (2,)",
+                   "Relu 2.1.0 : 1 -> (3,)", "Linear 2.1.1 : 2.1.0 2.1.1.weight 2.1.1.bias -> (2,)",
                    "Linear 2.side : 1 2.side.weight 2.side.bias -> (2,)", "Add 2.join-1 : 2.0 2.1.1 -> (2,)",
                    "Add 2 : 2.join-1 2.side -> (2,)", "Relu 3.0 : 2 -> (2,)", "Concat 3 : 3.0 2 -> (4,)",
                    "Tanh 4.0 : 3 -> (4,)", "Identity 4 : 4.0 -> (4,)", "Relu 5.0 : 4 -> (4,)",
@@ -80,7 +84,9 @@ TEST(Chain, FindsTheWidthOfItsInput) {
   EXPECT_EQ(input_of("Chain(Parallel(+, relu, Dense(5 => 5)))"), (Shape{5}));
   EXPECT_EQ(input_of("Chain(SkipConnection(relu, +), Dense(6 => 1))"), (Shape{6}));
   EXPECT_EQ(input_of("Chain(SkipConnection(relu, vcat), Dense(6 => 1))"), (Shape{3}));
-  EXPECT_EQ(input_of("Chain(Parallel(vcat, relu, tanh, Chain(elu)), SkipConnection(relu, vcat), Dense(12 => 1))"), (Shape{2}));
+  EXPECT_EQ(
+      input_of("Chain(Parallel(vcat, relu, tanh, Chain(elu)), SkipConnection(relu, vcat), Dense(12 => 1))"),
+      (Shape{2}));
   EXPECT_EQ(input_of("Chain(Chain(relu, Chain(Dense(4 => 4))))"), (Shape{4}));
 }
 
@@ -101,9 +107,11 @@ TEST(Chain, ScalesParametersUnderTheNtkParameterisation) {
       load_chain("Chain(Dense(4 => 3, relu), Dense(3 => 1; bias=false))",
                  {.parameterization = {.kind = Parameterization::Kind::ntk, .sigma_w = 1.5, .sigma_b = 0.1}});
   EXPECT_EQ(lines(graph),
-            (Lines{"Mul 0.weight.scaled : 0.weight 0.weight.scale -> (3, 4)", "Mul 0.bias.scaled : 0.bias 0.bias.scale -> (3,)",
-                   "Linear 0.linear : input 0.weight.scaled 0.bias.scaled -> (3,)", "Relu 0 : 0.linear -> (3,)",
-                   "Mul 1.weight.scaled : 1.weight 1.weight.scale -> (1, 3)", "Linear 1 : 0 1.weight.scaled -> (1,)"}));
+            (Lines{"Mul 0.weight.scaled : 0.weight 0.weight.scale -> (3, 4)",
+                   "Mul 0.bias.scaled : 0.bias 0.bias.scale -> (3,)",
+                   "Linear 0.linear : input 0.weight.scaled 0.bias.scaled -> (3,)",
+                   "Relu 0 : 0.linear -> (3,)", "Mul 1.weight.scaled : 1.weight 1.weight.scale -> (1, 3)",
+                   "Linear 1 : 0 1.weight.scaled -> (1,)"}));
   ASSERT_EQ(graph.constants.size(), 3U);
   for (const Constant& constant : graph.constants) EXPECT_EQ(constant.data.shape(), Shape{});
   EXPECT_EQ(graph.constants[0].data.as<double>()[0], 0.75);  // 1.5 / sqrt(4)
@@ -111,6 +119,30 @@ TEST(Chain, ScalesParametersUnderTheNtkParameterisation) {
   EXPECT_EQ(graph.constants[2].data.as<double>()[0], 1.5 / std::sqrt(3.0));
   EXPECT_EQ(graph.value(graph.find_value("0.weight.scaled")).dependence, Dependence::parameters);
   EXPECT_EQ(graph.parameter_type(), DType::float32);
+}
+
+TEST(Chain, ReadsTheExamplesOfItsPage) {
+  std::ifstream page(std::filesystem::path(__FILE__).parent_path() / "../../docs/chain.md");
+  ASSERT_TRUE(page.is_open());
+  std::string example;
+  int examples = 0;
+  for (std::string line; std::getline(page, line);) {
+    if (line == "```julia") {
+      example = "# docs/chain.md\n";
+    } else if (line == "```" && !example.empty()) {
+      ++examples;
+      const Graph graph = load_chain(example);
+      // Where the comments name parameters, those are the network's.
+      for (const Parameter& parameter : graph.parameters) {
+        if (example.find(".weight") == std::string::npos) continue;
+        EXPECT_NE(example.find(parameter.name), std::string::npos) << parameter.name;
+      }
+      example.clear();
+    } else if (!example.empty()) {
+      example += line + "\n";
+    }
+  }
+  EXPECT_EQ(examples, 2);
 }
 
 TEST(Parameterization, ReadsItsTexts) {
@@ -124,8 +156,9 @@ TEST(Parameterization, ReadsItsTexts) {
 }
 
 TEST(Parameterization, RefusesOtherTextsAsWrongOptions) {
-  for (const char* text : {"", "ntc", "standard(1)", "ntk(0)", "ntk(-1)", "ntk(1, -1)", "ntk(1, 2, 3)", "ntk(sigma = 1)",
-                           "ntk(1, sigma_w = 2)", "ntk(x)", "ntk(1", "ntk => 1", "1e200 * 1e200"}) {
+  for (const char* text :
+       {"", "ntc", "standard(1)", "ntk(0)", "ntk(-1)", "ntk(1, -1)", "ntk(1, 2, 3)", "ntk(sigma = 1)",
+        "ntk(1, sigma_w = 2)", "ntk(x)", "ntk(1", "ntk => 1", "1e200 * 1e200"}) {
     const Error error = test::error_of([&] { parse_parameterization(text); });
     EXPECT_EQ(error.kind(), ErrorKind::usage) << text;
     EXPECT_EQ(error.complaint().where.find("--parameterization"), 0U) << text;

@@ -13,7 +13,8 @@ namespace {
 
 const std::string text = "Chain(Dense(5 => 3, tanh), Dense(3 => 2))";
 
-std::string written(const test::TemporaryFolder& folder, const std::string& name, const std::string& content) {
+std::string written(const test::TemporaryFolder& folder, const std::string& name,
+                    const std::string& content) {
   const std::filesystem::path path = folder / name;
   std::ofstream(path, std::ios::binary) << content;
   return path.string();
@@ -53,7 +54,8 @@ TEST(Model, IsNeitherFileNorText) {
   for (const std::string name : {"", "nothing.txt", "models/none.onnx", "Chain", "784 => 60", "\xff"}) {
     const Error error = error_of({.text = name});
     EXPECT_EQ(error.kind(), ErrorKind::input) << name;
-    EXPECT_NE(std::string(error.what()).find("no such file, and it is not a chain text"), std::string::npos) << name;
+    EXPECT_NE(std::string(error.what()).find("no such file, and it is not a chain text"), std::string::npos)
+        << name;
   }
 }
 
@@ -62,7 +64,8 @@ TEST(Model, RefusesOtherFiles) {
   const Error onnx = error_of({.text = written(folder, "m.onnx", "binary")});
   EXPECT_EQ(onnx.kind(), ErrorKind::unsupported);
   EXPECT_NE(std::string(onnx.what()).find("ONNX files are not supported yet"), std::string::npos);
-  EXPECT_EQ(error_of({.text = written(folder, "w.npz", std::string("PK\3\4\0", 5))}).kind(), ErrorKind::input);
+  EXPECT_EQ(error_of({.text = written(folder, "w.npz", std::string("PK\3\4\0", 5))}).kind(),
+            ErrorKind::input);
   const Error large = error_of({.text = written(folder, "large.bin", std::string((1U << 20) + 1, ' '))});
   EXPECT_NE(std::string(large.what()).find("too long for a chain text"), std::string::npos);
   EXPECT_EQ(error_of({.text = folder.path().string()}).kind(), ErrorKind::input);

@@ -12,14 +12,18 @@ namespace {
 
 const std::string text = "Chain(Dense(5 => 3, tanh), Dense(3 => 2))";
 
-Graph network(std::uint64_t seed) { return load_chain(text, {.init = "normal", .seed = seed}); }
+Graph network(std::uint64_t seed) {
+  return load_chain(text, {.init = "normal", .seed = seed});
+}
 
 class Weights : public testing::TestWithParam<const char*> {
  protected:
   std::filesystem::path path() const { return folder_ / (std::string("w") + GetParam()); }
   void write(const formats::NamedArrays& arrays) const {
-    if (std::string(GetParam()) == ".npz") formats::write_npz(path(), arrays);
-    else formats::write_safetensors(path(), arrays);
+    if (std::string(GetParam()) == ".npz")
+      formats::write_npz(path(), arrays);
+    else
+      formats::write_safetensors(path(), arrays);
   }
   static formats::NamedArrays arrays_of(const Graph& graph) {
     formats::NamedArrays arrays;
@@ -41,9 +45,8 @@ class Weights : public testing::TestWithParam<const char*> {
   test::TemporaryFolder folder_;
 };
 
-INSTANTIATE_TEST_SUITE_P(Formats, Weights, testing::Values(".npz", ".safetensors"), [](const auto& parameter) {
-  return std::string(parameter.param).substr(1);
-});
+INSTANTIATE_TEST_SUITE_P(Formats, Weights, testing::Values(".npz", ".safetensors"),
+                         [](const auto& parameter) { return std::string(parameter.param).substr(1); });
 
 TEST_P(Weights, ComeBackAsTheyWere) {
   const Graph written = network(1);
@@ -100,7 +103,8 @@ TEST_P(Weights, UnderOtherNamesAreListedOnBothSides) {
   formats::NamedArrays arrays = arrays_of(network(1));
   arrays[0].first = "W1";
   write(arrays);
-  EXPECT_NE(refusal().find("missing: 0.weight; got arrays that are no parameters: W1"), std::string::npos) << refusal();
+  EXPECT_NE(refusal().find("missing: 0.weight; got arrays that are no parameters: W1"), std::string::npos)
+      << refusal();
 }
 
 TEST_P(Weights, OfAnotherShapeAreRefused) {

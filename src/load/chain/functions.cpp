@@ -11,8 +11,8 @@ struct Row {
   std::string_view op;
 };
 
-// docs/chain.md states the formulas. Flux's tanh_fast and sigmoid_fast are approximations of tanh and sigmoid; exact
-// derivatives are those of the functions themselves.
+// docs/chain.md states the formulas. Flux's tanh_fast and sigmoid_fast are approximations of tanh and
+// sigmoid; exact derivatives are those of the functions themselves.
 constexpr auto rows = std::to_array<Row>({
     {"identity", "Identity"},
     {"relu", "Relu"},
@@ -73,7 +73,8 @@ Attributes attributes_of(const Row& row, std::optional<double> number) {
 std::optional<Function> find_function(std::string_view name, std::optional<double> number) {
   const Row* row = find_row(name);
   if (row == nullptr) return std::nullopt;
-  return Function{.op = std::string(row->op), .attributes = attributes_of(*row, number),
+  return Function{.op = std::string(row->op),
+                  .attributes = attributes_of(*row, number),
                   .elementwise = row->op != "Softmax" && row->op != "LogSoftmax"};
 }
 
@@ -82,6 +83,8 @@ bool takes_number(std::string_view name) {
   return row != nullptr && (row->op == "LeakyRelu" || row->op == "Elu");
 }
 
-std::span<const std::string_view> function_names() { return names; }
+std::span<const std::string_view> function_names() {
+  return names;
+}
 
 }  // namespace tangra::load

@@ -15,7 +15,8 @@ struct Function {
   bool elementwise = true;  ///< else it acts on all features together, as softmax does
 };
 
-/// The function that Flux calls so, with the number that leakyrelu and elu may be given; none for an unknown name.
+/// The function that Flux calls so, with the number that leakyrelu and elu may be given; none for an unknown
+/// name.
 std::optional<Function> find_function(std::string_view name, std::optional<double> number = std::nullopt);
 /// Whether a number may be given to the function: leakyrelu(0.2).
 bool takes_number(std::string_view name);

@@ -27,30 +27,41 @@ Distribution distribution_of(const Draw& what) {
   const auto fan_in = static_cast<double>(what.fan_in);
   const auto fan_out = static_cast<double>(what.fan_out);
   switch (what.initializer) {
-    case Initializer::ones: return {Kind::constant, 1};
-    case Initializer::normal: return {Kind::normal, 1};
-    case Initializer::pytorch: return {Kind::uniform, 1 / std::sqrt(fan_in)};
-    default: break;
+    case Initializer::ones:
+      return {Kind::constant, 1};
+    case Initializer::normal:
+      return {Kind::normal, 1};
+    case Initializer::pytorch:
+      return {Kind::uniform, 1 / std::sqrt(fan_in)};
+    default:
+      break;
   }
   if (what.bias) return {Kind::constant, 0};
   switch (what.initializer) {
-    case Initializer::lecun: return {Kind::normal, 1 / std::sqrt(fan_in)};
-    case Initializer::he: return {Kind::normal, std::sqrt(2 / fan_in)};
-    default: return {Kind::uniform, std::sqrt(6 / (fan_in + fan_out))};
+    case Initializer::lecun:
+      return {Kind::normal, 1 / std::sqrt(fan_in)};
+    case Initializer::he:
+      return {Kind::normal, std::sqrt(2 / fan_in)};
+    default:
+      return {Kind::uniform, std::sqrt(6 / (fan_in + fan_out))};
   }
 }
 
 }  // namespace
 
-std::span<const std::string_view> initializer_names() { return names; }
+std::span<const std::string_view> initializer_names() {
+  return names;
+}
 
 Initializer initializer_of(std::string_view name, std::string_view where) {
   const auto* found = std::ranges::find(names, name);
   if (found != names.end()) return static_cast<Initializer>(found - names.begin());
   std::string known;
   for (const std::string_view each : names) known += (known.empty() ? "" : ", ") + std::string(each);
-  throw Error(ErrorKind::usage, {.what = "there is no such initialiser", .where = std::string(where),
-                                 .got = std::string(name), .expected = "one of " + known,
+  throw Error(ErrorKind::usage, {.what = "there is no such initialiser",
+                                 .where = std::string(where),
+                                 .got = std::string(name),
+                                 .expected = "one of " + known,
                                  .cure = did_you_mean(name, names)});
 }
 
@@ -67,8 +78,11 @@ Array draw(const Draw& what) try {
   }
   return Array(entries);
 } catch (const std::bad_alloc&) {
-  throw Error(ErrorKind::memory, {.what = "there is not enough memory for a parameter", .where = {},
-                                  .got = to_string(what.shape), .expected = {}, .cure = {}});
+  throw Error(ErrorKind::memory, {.what = "there is not enough memory for a parameter",
+                                  .where = {},
+                                  .got = to_string(what.shape),
+                                  .expected = {},
+                                  .cure = {}});
 }
 
 }  // namespace tangra::load

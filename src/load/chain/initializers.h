@@ -17,7 +17,7 @@ Initializer initializer_of(std::string_view name, std::string_view where);
 /// What one parameter of a Dense layer is drawn for.
 struct Draw {
   Initializer initializer = Initializer::glorot_uniform;
-  Shape shape;
+  Shape shape = {};
   bool bias = false;
   Index fan_in = 1;
   Index fan_out = 1;
@@ -25,8 +25,8 @@ struct Draw {
   std::uint64_t stream = 0;  ///< the parameter's running number in the graph
 };
 
-/// Draws in double, rounds to float32. Entry i in row-major order comes from entry i of the stream, so a parameter does
-/// not depend on the sizes of the others.
+/// Draws in double, rounds to float32. Entry i in row-major order comes from entry i of the stream, so a
+/// parameter does not depend on the sizes of the others.
 Array draw(const Draw& what);
 
 }  // namespace tangra::load

@@ -13,16 +13,44 @@ namespace {
 
 using Kind = Expression::Kind;
 
-constexpr auto layer_names = std::to_array<std::string_view>({"Chain", "Dense", "SkipConnection", "Parallel"});
+constexpr auto layer_names =
+    std::to_array<std::string_view>({"Chain", "Dense", "SkipConnection", "Parallel"});
 // Layers of Flux that somebody may well try.
-constexpr auto unsupported_names = std::to_array<std::string_view>(
-    {"AdaptiveMaxPool",  "AdaptiveMeanPool", "AlphaDropout",  "BatchNorm",      "Bilinear",
-     "Conv",             "ConvTranspose",    "CrossCor",      "DepthwiseConv",  "Diagonal",
-     "Dropout",          "Embedding",        "EmbeddingBag",  "GRU",            "GRUCell",
-     "GlobalMaxPool",    "GlobalMeanPool",   "GroupNorm",     "InstanceNorm",   "LSTM",
-     "LSTMCell",         "LayerNorm",        "Maxout",        "MaxPool",        "MeanPool",
-     "MultiHeadAttention", "PairwiseFusion", "PixelShuffle",  "RNN",            "RNNCell",
-     "Recur",            "Scale",            "Upsample",      "WeightNorm",     "flatten"});
+constexpr auto unsupported_names = std::to_array<std::string_view>({"AdaptiveMaxPool",
+                                                                    "AdaptiveMeanPool",
+                                                                    "AlphaDropout",
+                                                                    "BatchNorm",
+                                                                    "Bilinear",
+                                                                    "Conv",
+                                                                    "ConvTranspose",
+                                                                    "CrossCor",
+                                                                    "DepthwiseConv",
+                                                                    "Diagonal",
+                                                                    "Dropout",
+                                                                    "Embedding",
+                                                                    "EmbeddingBag",
+                                                                    "GRU",
+                                                                    "GRUCell",
+                                                                    "GlobalMaxPool",
+                                                                    "GlobalMeanPool",
+                                                                    "GroupNorm",
+                                                                    "InstanceNorm",
+                                                                    "LSTM",
+                                                                    "LSTMCell",
+                                                                    "LayerNorm",
+                                                                    "Maxout",
+                                                                    "MaxPool",
+                                                                    "MeanPool",
+                                                                    "MultiHeadAttention",
+                                                                    "PairwiseFusion",
+                                                                    "PixelShuffle",
+                                                                    "RNN",
+                                                                    "RNNCell",
+                                                                    "Recur",
+                                                                    "Scale",
+                                                                    "Upsample",
+                                                                    "WeightNorm",
+                                                                    "flatten"});
 
 /// Without the module in front: `Flux.relu`, `NNlib.relu`.
 std::string_view plain(std::string_view name) {
@@ -55,9 +83,14 @@ class Reader {
   Function function_of_lambda(const Expression& lambda) const;
   Function function_with(const Expression& at, std::string_view name, const Expression* number) const;
   [[noreturn]] void unknown(const Expression& expression, bool layer_fits) const;
-  [[noreturn]] void fail(Extent at, std::string what, std::string expected = {}, std::string cure = {}) const {
-    refuse(source_, at, {.what = std::move(what), .where = {}, .got = excerpt(source_, at),
-                         .expected = std::move(expected), .cure = std::move(cure)});
+  [[noreturn]] void fail(Extent at, std::string what, std::string expected = {},
+                         std::string cure = {}) const {
+    refuse(source_, at,
+           {.what = std::move(what),
+            .where = {},
+            .got = excerpt(source_, at),
+            .expected = std::move(expected),
+            .cure = std::move(cure)});
   }
 
   const Source& source_;
@@ -75,8 +108,9 @@ LayerSpec Reader::layer(const Expression& expression, std::string path) const {
     result.function = function(expression);
     return result;
   }
-  fail(expression.at, "this is not a layer", "Dense(in => out), a function such as relu, Chain(...), "
-                                             "SkipConnection(layer, +) or Parallel(+, layer, layer)");
+  fail(expression.at, "this is not a layer",
+       "Dense(in => out), a function such as relu, Chain(...), "
+       "SkipConnection(layer, +) or Parallel(+, layer, layer)");
 }
 
 LayerSpec Reader::called(const Expression& call, std::string path) const {
@@ -141,7 +175,8 @@ void Reader::keyword(const Argument& argument, LayerSpec& layer) const {
   constexpr auto known = std::to_array<std::string_view>({"bias", "init"});
   const Expression& value = argument.value;
   if (!is_one_of(argument.keyword, known)) {
-    fail(argument.keyword_at, "Dense has no such argument", "bias or init", did_you_mean(argument.keyword, known));
+    fail(argument.keyword_at, "Dense has no such argument", "bias or init",
+         did_you_mean(argument.keyword, known));
   }
   if (argument.keyword == "bias") {
     if (value.kind != Kind::name || (value.name != "true" && value.name != "false")) {
@@ -171,7 +206,8 @@ Index Reader::width(const Expression& expression) const {
 /// SkipConnection(layer, +)
 LayerSpec Reader::skip(const Expression& call, LayerSpec layer) const {
   layer.kind = LayerSpec::Kind::skip;
-  const bool named = std::ranges::any_of(call.arguments, [](const Argument& a) { return !a.keyword.empty(); });
+  const bool named =
+      std::ranges::any_of(call.arguments, [](const Argument& a) { return !a.keyword.empty(); });
   if (call.arguments.size() != 2 || named) {
     fail(call.at, "SkipConnection takes a layer and the function that joins its result with its input",
          "SkipConnection(layer, +)");
@@ -218,7 +254,8 @@ Function Reader::function(const Expression& expression) const {
   if (expression.kind == Kind::name) return function_with(expression, name, nullptr);
   if (expression.kind != Kind::call) fail(expression.at, "this is not a function", "a form such as relu");
   if (expression.arguments.size() != 1 || !expression.arguments[0].keyword.empty()) {
-    fail(expression.at, "a function is named alone or with one number", "a form such as relu or leakyrelu(0.2)");
+    fail(expression.at, "a function is named alone or with one number",
+         "a form such as relu or leakyrelu(0.2)");
   }
   return function_with(expression, name, &expression.arguments[0].value);
 }
@@ -253,16 +290,21 @@ void Reader::unknown(const Expression& expression, bool layer_fits) const {
   std::vector<std::string_view> known(function_names().begin(), function_names().end());
   if (layer_fits) known.insert(known.end(), layer_names.begin(), layer_names.end());
   // The name alone: the arguments of a call are not at fault.
-  const Extent at{expression.at.begin, std::min(expression.at.end, expression.at.begin + expression.name.size())};
+  const Extent at{expression.at.begin,
+                  std::min(expression.at.end, expression.at.begin + expression.name.size())};
   if (layer_fits && is_one_of(name, unsupported_names)) {
     refuse(source_, ErrorKind::unsupported, at,
-           {.what = "this layer is not supported", .where = {}, .got = std::string(name),
-            .expected = "Dense, SkipConnection, Parallel, Chain or a function such as relu", .cure = {}});
+           {.what = "this layer is not supported",
+            .where = {},
+            .got = std::string(name),
+            .expected = "Dense, SkipConnection, Parallel, Chain or a function such as relu",
+            .cure = {}});
   }
   if (is_one_of(name, layer_names)) fail(at, "a layer cannot stand here", "a function such as relu");
   std::string cure = did_you_mean(name, known);
   if (cure.empty()) {
-    for (const std::string_view each : known) cure += (cure.empty() ? "Known are " : ", ") + std::string(each);
+    for (const std::string_view each : known)
+      cure += (cure.empty() ? "Known are " : ", ") + std::string(each);
   }
   fail(at, layer_fits ? "there is no such layer" : "there is no such function", {}, std::move(cure));
 }

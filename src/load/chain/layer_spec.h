@@ -16,8 +16,9 @@ enum class Join { add, multiply, concatenate };
 struct LayerSpec {
   enum class Kind { dense, function, chain, skip, parallel };
   Kind kind = Kind::function;
-  std::string path = {};  ///< `2.0`: places, or given names, from the outermost chain inwards; empty for that chain
-  Extent at = {};         ///< in the text, for messages
+  /// `2.0`: places, or given names, from the outermost chain inwards; empty for that chain itself.
+  std::string path = {};
+  Extent at = {};  ///< in the text, for messages
 
   // Dense
   Index in = 0;
@@ -34,8 +35,8 @@ struct LayerSpec {
   std::vector<LayerSpec> layers = {};
 };
 
-/// Reads the text; a layer that is no Chain is taken as a Chain of one. Throws Error(input) with the place in the text, or
-/// Error(unsupported) for a layer of Flux that is not supported.
+/// Reads the text; a layer that is no Chain is taken as a Chain of one. Throws Error(input) with the place in
+/// the text, or Error(unsupported) for a layer of Flux that is not supported.
 LayerSpec read_layers(const Source& source);
 
 }  // namespace tangra::load

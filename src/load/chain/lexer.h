@@ -23,12 +23,13 @@ struct Token {
   bool is(std::string_view symbol) const { return kind == TokenKind::symbol && text == symbol; }
 };
 
-/// Gives the tokens of a source one after the other; comments (# to the end of the line, #= .. =#, which nest) and
-/// blanks are passed over.
+/// Gives the tokens of a source one after the other; comments (# to the end of the line, #= .. =#, which
+/// nest) and blanks are passed over.
 class Lexer {
  public:
   explicit Lexer(const Source& source) : source_(source) {}
-  /// Behind the last token: `end`, as often as it is asked for. Throws Error where a character or a number is malformed.
+  /// Behind the last token: `end`, as often as it is asked for. Throws Error where a character or a number is
+  /// malformed.
   Token next();
 
  private:

@@ -7,8 +7,8 @@ namespace tangra::load {
 /// How a Dense layer uses its parameters; part of the network's forward pass.
 ///   standard: W x + b
 ///   ntk:      sigma_w W x / sqrt(fan_in) + sigma_b b, with W and b drawn from N(0, 1)
-/// (Jacot, Gabriel, Hongler, "Neural tangent kernel", NeurIPS 2018; Lee et al., "Wide neural networks of any depth evolve
-/// as linear models under gradient descent", NeurIPS 2019.)
+/// (Jacot, Gabriel, Hongler, "Neural tangent kernel", NeurIPS 2018; Lee et al., "Wide neural networks of any
+/// depth evolve as linear models under gradient descent", NeurIPS 2019.)
 struct Parameterization {
   enum class Kind { standard, ntk };
   Kind kind = Kind::standard;
@@ -18,8 +18,9 @@ struct Parameterization {
   bool operator==(const Parameterization&) const = default;
 };
 
-/// Reads `standard`, `ntk`, `ntk(1.5, 0.1)`, `ntk(sigma_w = 1.5, sigma_b = 0.1)`. Throws Error(usage), naming `where`, for
-/// anything else.
-Parameterization parse_parameterization(std::string_view text, const std::string& where = "--parameterization");
+/// Reads `standard`, `ntk`, `ntk(1.5, 0.1)`, `ntk(sigma_w = 1.5, sigma_b = 0.1)`. Throws Error(usage), naming
+/// `where`, for anything else.
+Parameterization parse_parameterization(std::string_view text,
+                                        const std::string& where = "--parameterization");
 
 }  // namespace tangra::load

@@ -37,8 +37,12 @@ class Parser {
     return there;
   }
   [[noreturn]] void unexpected(std::string what, std::string expected) const {
-    refuse(source_, token_.at, {.what = std::move(what), .where = {}, .got = excerpt(source_, token_.at),
-                                .expected = std::move(expected), .cure = {}});
+    refuse(source_, token_.at,
+           {.what = std::move(what),
+            .where = {},
+            .got = excerpt(source_, token_.at),
+            .expected = std::move(expected),
+            .cure = {}});
   }
 
   const Source& source_;
@@ -119,17 +123,24 @@ void Parser::arguments(Expression& call, Extent open, int depth) {
     if (token_.kind == TokenKind::end) break;
     Argument next = argument(depth);
     if (only_keywords && next.keyword.empty()) {
-      refuse(source_, next.value.at, {.what = "behind a semicolon every argument has a name", .where = {},
-                                      .got = excerpt(source_, next.value.at), .expected = "name = value",
-                                      .cure = {}});
+      refuse(source_, next.value.at,
+             {.what = "behind a semicolon every argument has a name",
+              .where = {},
+              .got = excerpt(source_, next.value.at),
+              .expected = "name = value",
+              .cure = {}});
     }
     call.arguments.push_back(std::move(next));
     if (token_.is(")") || token_.kind == TokenKind::end || (token_.is(";") && !only_keywords)) continue;
     if (!accept(",")) unexpected("a comma or a parenthesis is missing", ", or )");
   }
   if (token_.kind == TokenKind::end) {
-    refuse(source_, open, {.what = "the parenthesis is never closed", .where = {}, .got = "the end of the text",
-                           .expected = ") at the end of " + call.name + "(...", .cure = {}});
+    refuse(source_, open,
+           {.what = "the parenthesis is never closed",
+            .where = {},
+            .got = "the end of the text",
+            .expected = ") at the end of " + call.name + "(...",
+            .cure = {}});
   }
   call.at.end = take().at.end;
 }
@@ -151,8 +162,12 @@ Expression Parser::number() {
     result.real *= factor.real;
     result.whole = result.whole && factor.whole;
     if (result.whole && __builtin_mul_overflow(result.integer, factor.integer, &result.integer)) {
-      refuse(source_, result.at, {.what = "the product is beyond what can be stored", .where = {}, .got = {},
-                                  .expected = {}, .cure = {}});
+      refuse(source_, result.at,
+             {.what = "the product is beyond what can be stored",
+              .where = {},
+              .got = {},
+              .expected = {},
+              .cure = {}});
     }
   }
   return result;
@@ -171,8 +186,12 @@ Expression Parser::power() {
     fits = !__builtin_mul_overflow(result.integer, base, &result.integer);
   }
   if (!fits) {
-    refuse(source_, result.at, {.what = "this power is not a whole number that can be stored", .where = {},
-                                .got = excerpt(source_, result.at), .expected = "a form such as 28^2", .cure = {}});
+    refuse(source_, result.at,
+           {.what = "this power is not a whole number that can be stored",
+            .where = {},
+            .got = excerpt(source_, result.at),
+            .expected = "a form such as 28^2",
+            .cure = {}});
   }
   result.real = static_cast<double>(result.integer);
   return result;
@@ -184,13 +203,19 @@ Expression Parser::literal() {
   const bool negative = accept("-");
   if (token_.kind != TokenKind::number) unexpected("a number is missing", "a number");
   const Token number = take();
-  return {.kind = Kind::number, .at = {begin, number.at.end}, .name = {}, .whole = number.whole,
-          .integer = negative ? -number.integer : number.integer, .real = negative ? -number.real : number.real,
+  return {.kind = Kind::number,
+          .at = {begin, number.at.end},
+          .name = {},
+          .whole = number.whole,
+          .integer = negative ? -number.integer : number.integer,
+          .real = negative ? -number.real : number.real,
           .arguments = {}};
 }
 
 }  // namespace
 
-Expression parse(const Source& source) { return Parser(source).whole_text(); }
+Expression parse(const Source& source) {
+  return Parser(source).whole_text();
+}
 
 }  // namespace tangra::load

@@ -35,8 +35,8 @@ struct Argument {
   Expression value;
 };
 
-/// The one expression of the text; `something = ` before it and a `;` behind it are passed over. Throws Error where the
-/// text is malformed, and where calls are nested deeper than 200.
+/// The one expression of the text; `something = ` before it and a `;` behind it are passed over. Throws Error
+/// where the text is malformed, and where calls are nested deeper than 200.
 Expression parse(const Source& source);
 
 }  // namespace tangra::load

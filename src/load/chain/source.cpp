@@ -6,16 +6,19 @@
 namespace tangra::load {
 namespace {
 
-/// The characters of a part of the text, each fit to be printed: control characters as blanks, bytes that are no UTF-8 as
-/// question marks.
+/// The characters of a part of the text, each fit to be printed: control characters as blanks, bytes that are
+/// no UTF-8 as question marks.
 std::vector<std::string> characters(std::string_view text) {
   std::vector<std::string> result;
   for (std::size_t at = 0; at < text.size();) {
     const std::size_t length = utf8_length(text, at);
     const auto byte = static_cast<unsigned char>(text[at]);
-    if (length == 0) result.emplace_back("?");
-    else if (byte < 0x20 || byte == 0x7f) result.emplace_back(" ");
-    else result.emplace_back(text.substr(at, length));
+    if (length == 0)
+      result.emplace_back("?");
+    else if (byte < 0x20 || byte == 0x7f)
+      result.emplace_back(" ");
+    else
+      result.emplace_back(text.substr(at, length));
     at += std::max<std::size_t>(1, length);
   }
   return result;
@@ -27,7 +30,8 @@ std::string joined(const std::vector<std::string>& parts, std::size_t first, std
   return result;
 }
 
-/// The line around `begin` (the first byte of the line and the one behind its last) and the number of the line.
+/// The line around `begin` (the first byte of the line and the one behind its last) and the number of the
+/// line.
 struct Line {
   Extent extent;
   std::size_t number = 1;
@@ -42,7 +46,8 @@ Line line_at(std::string_view text, std::size_t begin) {
           .number = 1 + static_cast<std::size_t>(std::ranges::count(before, '\n'))};
 }
 
-/// The line in which the part begins, and below it a mark under the part. Of a long line only the surroundings.
+/// The line in which the part begins, and below it a mark under the part. Of a long line only the
+/// surroundings.
 std::string picture(std::string_view text, Extent at, Extent line) {
   constexpr std::size_t before = 50;
   constexpr std::size_t width = 90;

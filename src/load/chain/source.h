@@ -21,8 +21,8 @@ struct Extent {
   std::size_t end = 0;
 };
 
-/// Throws an Error of the source's kind about this part of the text: `where` becomes "name:line:column" (both from 1,
-/// columns in characters), and the cure is followed by the line with the part underlined.
+/// Throws an Error of the source's kind about this part of the text: `where` becomes "name:line:column" (both
+/// from 1, columns in characters), and the cure is followed by the line with the part underlined.
 [[noreturn]] void refuse(const Source& source, Extent at, Complaint complaint);
 /// The same with another kind.
 [[noreturn]] void refuse(const Source& source, ErrorKind kind, Extent at, Complaint complaint);

@@ -1,0 +1,102 @@
+#include "commands.h"
+
+#include <filesystem>
+#include <memory>
+
+#include "data_sets.h"
+#include "progress.h"
+#include "signals.h"
+#include "tangra/base/error.h"
+#include "tangra/formats/atomic_file.h"
+#include "tangra/report/json.h"
+#include "tangra/report/terminal.h"
+#include "tangra/run/run.h"
+#include "terminal.h"
+
+namespace tangra::cli {
+namespace {
+
+constexpr int done = 0;
+constexpr int numerics_failed = 5;
+
+/// Runs one command with a progress line, which is gone when the result is written.
+template <class Run>
+auto with_progress(const Options& options, const Run& run) {
+  const auto progress = options.progress ? std::make_unique<ProgressLine>() : nullptr;
+  return run(run::Caller{.progress = progress.get(), .cancelled = &cancelled()});
+}
+
+template <class Result>
+void deliver(const Result& result, const Options& options) {
+  write_standard_output(options.json ? report::json(result) : report::terminal(result, standard_output_style()));
+}
+
+/// The description that lies beside a kernel's file.
+std::string beside(const std::string& out) { return out + ".json"; }
+
+void check_beside(const run::KernelSpec& spec) {
+  std::error_code ignored;
+  if (spec.out.empty() || spec.existing == run::ExistingFile::replace) return;
+  if (!std::filesystem::exists(beside(spec.out), ignored)) return;
+  throw Error(ErrorKind::usage, {.what = "the file exists",
+                                 .where = beside(spec.out),
+                                 .got = {},
+                                 .expected = {},
+                                 .cure = "Choose another name, or replace it with --force"});
+}
+
+void write_beside(const run::KernelResult& result) {
+  if (result.out.empty()) return;
+  formats::AtomicFile file(beside(result.out));
+  file.append(std::string_view(report::json(result)));
+  file.commit();
+}
+
+class Executor {
+ public:
+  explicit Executor(const Options& options) : options_(options) {}
+
+  int operator()(const run::SummarySpec& spec) const { return delivered(run::run_summary(spec)); }
+  int operator()(const run::JacobianSpec& spec) const {
+    return delivered(with_progress(options_, [&](const run::Caller& caller) { return run::run_jacobian(spec, caller); }));
+  }
+  int operator()(const run::ProductSpec& spec) const {
+    return delivered(with_progress(options_, [&](const run::Caller& caller) { return run::run_product(spec, caller); }));
+  }
+  int operator()(const run::KernelSpec& spec) const {
+    spec.validate();
+    check_beside(spec);
+    const auto result =
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_kernel(spec, caller); });
+    write_beside(result);
+    return delivered(result);
+  }
+  int operator()(const run::VerifySpec& spec) const {
+    const auto result =
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_verify(spec, caller); });
+    deliver(result, options_);
+    if (result.result.agree) return done;
+    write_standard_error("tangra: the methods do not agree: " + result.result.first_failure + "\n");
+    return numerics_failed;
+  }
+  int operator()(const run::SpectrumSpec& spec) const {
+    return delivered(with_progress(options_, [&](const run::Caller& caller) { return run::run_spectrum(spec, caller); }));
+  }
+  int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
+  int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }
+
+ private:
+  template <class Result>
+  int delivered(const Result& result) const {
+    deliver(result, options_);
+    return done;
+  }
+
+  const Options& options_;
+};
+
+}  // namespace
+
+int execute(const Options& options) { return std::visit(Executor(options), options.request); }
+
+}  // namespace tangra::cli

@@ -1,0 +1,106 @@
+#include "help.h"
+
+namespace tangra::cli::help {
+
+const char* const overview = R"(MODEL is a chain as Flux writes it, in quotes or in a file:
+  'Chain(Dense(64 => 32, relu), Dense(32 => 10), softmax)'
+DATA is a name (digits, which is built in; mnist, fashion-mnist, cifar10; see 'tangra data list')
+or a file: .npy, .npz:key, .csv, IDX with or without .gz, CIFAR-10's .bin.
+
+Examples:
+  tangra summary 'Chain(Dense(64 => 32, relu), Dense(32 => 10), softmax)'
+  tangra kernel 'Chain(Dense(64 => 32, relu), Dense(32 => 10))' digits --n 500 --reduce trace -o K.npy
+  tangra spectrum K.npy
+  tangra verify 'Chain(Dense(64 => 32, relu), Dense(32 => 10))' digits --n 4
+  tangra kernel --help
+
+Results go to standard output: a table, or with --json one JSON object and nothing else. Progress and
+errors go to standard error. Files appear complete or not at all; an existing one needs --force.
+
+Exit codes: 0 done; 2 wrong usage; 3 bad input or unsupported; 4 over the memory budget;
+5 the numerics failed or the methods of 'verify' disagree; 130 interrupted.)";
+
+const char* const summary = R"(Examples:
+  tangra summary 'Chain(Dense(784 => 60, sigmoid), Dense(60 => 10), softmax)'
+  tangra summary network.txt --weights W.safetensors --buffers bias
+  tangra summary network.txt --json)";
+
+const char* const jacobian = R"(J.npz holds 'output' (N, O) and 'jacobian:NAME' (N, O, shape of NAME) for every parameter asked for,
+'jacobian:input' for the input. structured: 'jacobian:NAME/left' and '/right', whose outer products are J.
+
+Examples:
+  tangra jacobian 'Chain(Dense(64 => 8, tanh), Dense(8 => 10))' digits --n 20 --wrt parameters -o J.npz
+  tangra jacobian network.txt digits --n 20 --wrt 0.weight,1.bias --layout structured -o J.npz
+  tangra jacobian network.txt digits --n 20 --wrt input --input-form summed -o J.npz)";
+
+const char* const jvp = R"(The tangent file is an .npz with one array per parameter under its name, and 'input' (N, shape of a sample)
+where the input moves too; what it does not name stands still. The result is J v, one (N, O) array.
+
+Examples:
+  tangra jvp network.txt digits --n 20 --tangent T.npz -o Jv.npz)";
+
+const char* const vjp = R"(The cotangent file is an .npy of shape (N, O). The result is u^T J, summed over the samples for each
+parameter.
+
+Examples:
+  tangra vjp network.txt digits --n 20 --cotangent C.npy -o uJ.npz)";
+
+const char* const kernel = R"(K[i,a,j,b] = sum over all parameters p of (d f_a(x_i) / d p) (d f_b(x_j) / d p); nothing is divided by the
+number of samples, outputs or parameters. Beside K.npy lies K.npy.json, which tells how it was made.
+
+Examples:
+  tangra kernel 'Chain(Dense(64 => 32, relu), Dense(32 => 10), softmax)' digits --n 500 --reduce trace
+  tangra kernel network.txt mnist --n 10000 --reduce output=0 -o K.npy
+  tangra kernel network.txt mnist mnist:test --n 1000 --n2 200 --reduce trace -o K.npy
+  tangra kernel network.txt digits --n 100 --reduce full --by layer -o K.npz
+  tangra kernel network.txt digits --pairs self --reduce trace --json)";
+
+const char* const verify = R"(Computes the Jacobians and the kernel by ways that share as little code as possible, and compares every
+pair: structured factors, explicit Jacobians by pull-back, forward-mode products, finite differences.
+Exit code 5 where two of them differ by more than rounding explains.
+
+Examples:
+  tangra verify 'Chain(Dense(64 => 8, gelu), Dense(8 => 10), softmax)' digits
+  tangra verify network.txt data.npy --n 3 --precision float32 --json)";
+
+const char* const spectrum = R"(Eigenvalues of K.npy, or of the kernel of MODEL on DATA, computed in memory. An eigenvalue counts as
+negative only where it lies below zero by more than the rounding of K and of the solver.
+
+Examples:
+  tangra spectrum K.npy
+  tangra spectrum K.npy --top 50 --json
+  tangra spectrum 'Chain(Dense(64 => 32, relu), Dense(32 => 10))' digits --n 500 --reduce sum)";
+
+const char* const data = R"(Examples:
+  tangra data list
+  tangra data show digits
+  tangra data show mnist --data-dir ~/data)";
+
+const char* const model = "a chain as Flux writes it, or a file that holds one";
+
+const char* const samples = "a name (see 'tangra data list') or a file";
+
+const char* const initialisers =
+    "what a chain's parameters are drawn from:\n"
+    "ones            W = b = 1\n"
+    "glorot_uniform  W ~ U(-a, a), a = sqrt(6 / (fan_in + fan_out)); b = 0\n"
+    "normal          W, b ~ N(0, 1)\n"
+    "lecun           W ~ N(0, 1 / fan_in); b = 0\n"
+    "he              W ~ N(0, 2 / fan_in); b = 0\n"
+    "pytorch         W, b ~ U(-a, a), a = 1 / sqrt(fan_in)\n"
+    "default glorot_uniform; normal with --parameterization ntk";
+
+const char* const parameterization =
+    "standard: W x + b; ntk(sigma_w, sigma_b): sigma_w W x / sqrt(fan_in)\n"
+    "+ sigma_b b, where ntk alone is ntk(1, 1); default standard";
+
+const char* const reduce =
+    "what becomes of the outputs a, b; required where there are several:\n"
+    "full      K[i,a,j,b], stored (N, O, N, O)\n"
+    "trace     sum over a of K[i,a,j,a]\n"
+    "mean      the trace divided by the number of outputs\n"
+    "diagonal  K[i,a,j,a], stored (O, N, N)\n"
+    "sum       sum over a and b, the kernel of the summed outputs\n"
+    "output=k  the kernel of output k alone";
+
+}  // namespace tangra::cli::help

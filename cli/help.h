@@ -1,0 +1,22 @@
+#pragma once
+
+namespace tangra::cli::help {
+
+// What --help says behind the options of a command, and the longer descriptions of options.
+extern const char* const overview;
+extern const char* const summary;
+extern const char* const jacobian;
+extern const char* const jvp;
+extern const char* const vjp;
+extern const char* const kernel;
+extern const char* const verify;
+extern const char* const spectrum;
+extern const char* const data;
+
+extern const char* const model;
+extern const char* const samples;
+extern const char* const initialisers;
+extern const char* const parameterization;
+extern const char* const reduce;
+
+}  // namespace tangra::cli::help

@@ -1,0 +1,76 @@
+#include "values.h"
+
+#include <array>
+#include <charconv>
+#include <cmath>
+
+namespace tangra::cli {
+namespace {
+
+/// Reads a number at the beginning of the text and takes it off.
+template <class T>
+bool take_number(std::string_view& text, T& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{}) return false;
+  text.remove_prefix(static_cast<std::size_t>(end - text.data()));
+  return true;
+}
+
+/// Bytes of a unit; 0 for an unknown one.
+double bytes_of_unit(std::string_view unit) {
+  constexpr auto units = std::to_array<std::pair<std::string_view, double>>({{"", 1},
+                                                                            {"B", 1},
+                                                                            {"kB", 1e3},
+                                                                            {"MB", 1e6},
+                                                                            {"GB", 1e9},
+                                                                            {"TB", 1e12},
+                                                                            {"KiB", 0x1p10},
+                                                                            {"MiB", 0x1p20},
+                                                                            {"GiB", 0x1p30},
+                                                                            {"TiB", 0x1p40}});
+  for (const auto& [name, bytes] : units) {
+    if (unit == name) return bytes;
+  }
+  return 0;
+}
+
+}  // namespace
+
+std::size_t parse_bytes(const std::string& text, std::string_view option) {
+  std::string_view rest = text;
+  double number = 0;
+  const bool is_number = take_number(rest, number);
+  while (rest.starts_with(' ')) rest.remove_prefix(1);
+  const double bytes = number * bytes_of_unit(rest);
+  if (is_number && std::isfinite(bytes) && bytes >= 1 && bytes < 0x1p62) return static_cast<std::size_t>(bytes);
+  throw Error(ErrorKind::usage, {.what = "this is not an amount of memory",
+                                 .where = std::string(option),
+                                 .got = text,
+                                 .expected = "a number and one of B, kB, MB, GB, KiB, MiB, GiB, such as 4GiB",
+                                 .cure = {}});
+}
+
+std::pair<Index, Index> parse_range(const std::string& text, std::string_view option) {
+  std::string_view rest = text;
+  Index begin = 0;
+  Index end = 0;
+  if (take_number(rest, begin) && rest.starts_with(':')) {
+    rest.remove_prefix(1);
+    if (take_number(rest, end) && rest.empty() && begin >= 0 && begin < end) return {begin, end};
+  }
+  throw Error(ErrorKind::usage, {.what = "these are not samples a:b, from a up to and without b",
+                                 .where = std::string(option),
+                                 .got = text,
+                                 .expected = "two numbers with 0 <= a < b, such as 100:200",
+                                 .cure = {}});
+}
+
+void refuse_choice(const std::string& text, std::string_view option, const std::string& choices) {
+  throw Error(ErrorKind::usage, {.what = "there is no such choice",
+                                 .where = std::string(option),
+                                 .got = text.empty() ? "nothing" : text,
+                                 .expected = "one of " + choices,
+                                 .cure = {}});
+}
+
+}  // namespace tangra::cli

@@ -1,0 +1,106 @@
+#!/usr/bin/env bash
+# Installs with apt what tangra needs and this machine lacks, and says so. Does nothing where all is there.
+#
+#   scripts/install.sh [--bench] [--tidy] [--data] [--check]
+#
+#   --bench   also Google Benchmark            (preset bench)
+#   --tidy    also clang-tidy                  (preset tidy)
+#   --data    also the pictures of Fashion-MNIST
+#   --check   installs nothing: tells what is missing, exit code 1 where something is
+#
+# TANGRA_SKIP_INSTALL=1 goes on whatever is missing, for machines that have the libraries from elsewhere.
+set -euo pipefail
+
+# The packages of Debian 12, each with the reason for it. docs/decisions/dependencies.md says more.
+needed=(
+  "g++|compiler (C++20)"
+  "cmake|build"
+  "ninja-build|build"
+  "pkg-config|finds libzip"
+  "libhwy-dev|SIMD with dispatch at run time"
+  "libopenblas-pthread-dev|LAPACK: eigenvalues and solves"
+  "zlib1g-dev|.gz files, and the pictures that are built in"
+  "libzip-dev|.npz files"
+  "nlohmann-json3-dev|JSON output and safetensors headers"
+  "libcli11-dev|command line options"
+  "libfmt-dev|tables and messages"
+  "libgtest-dev|tests"
+)
+
+check_only=no
+for argument in "$@"; do
+  case "$argument" in
+    --bench) needed+=("libbenchmark-dev|benchmarks") ;;
+    --tidy) needed+=("clang-tidy|static analysis") ;;
+    --data) needed+=("dataset-fashion-mnist|70,000 pictures to try the program on") ;;
+    --check) check_only=yes ;;
+    -h | --help)
+      sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+      exit 0
+      ;;
+    *)
+      echo "install.sh: there is no option $argument (see --help)" >&2
+      exit 2
+      ;;
+  esac
+done
+
+[[ "${TANGRA_SKIP_INSTALL:-0}" == 1 ]] && exit 0
+
+is_installed() {
+  local status
+  status=$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) || return 1
+  [[ "$status" == installed ]]
+}
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+  {
+    echo "install.sh: this machine has no apt. tangra needs, under their Debian names:"
+    for entry in "${needed[@]}"; do printf '  %-26s %s\n' "${entry%%|*}" "${entry#*|}"; done
+    echo "Install them your own way, then run the script again with TANGRA_SKIP_INSTALL=1 in front."
+  } >&2
+  exit 1
+fi
+
+missing=()
+for entry in "${needed[@]}"; do
+  if ! is_installed "${entry%%|*}"; then
+    # One heading, then one line for each package.
+    ((${#missing[@]})) || echo "Missing packages:"
+    printf '  %-26s %s\n' "${entry%%|*}" "${entry#*|}"
+    missing+=("${entry%%|*}")
+  fi
+done
+((${#missing[@]})) || exit 0
+[[ "$check_only" == yes ]] && exit 1
+
+as_root=()
+if ((EUID != 0)); then
+  # With nobody at a terminal sudo must not wait for a password.
+  if command -v sudo >/dev/null && { [[ -t 0 ]] || sudo --non-interactive true 2>/dev/null; }; then
+    as_root=(sudo)
+  else
+    {
+      echo "install.sh: installing them needs the rights of root. Run this as root, then start again:"
+      echo "  apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}"
+    } >&2
+    exit 1
+  fi
+fi
+
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet "$@"; }
+
+echo "Installing them with apt-get ..."
+install=(install --yes --no-install-recommends "${missing[@]}")
+# The package lists of a fresh machine are empty or old, those of others may do as they are.
+if ! apt "${install[@]}" >/dev/null 2>&1; then
+  if ! { apt update && apt "${install[@]}"; } >/dev/null; then
+    {
+      echo "install.sh: apt-get failed (its own messages stand above). tangra is built and tested on Debian 12;"
+      echo "older systems lack some of these packages. What was tried:"
+      echo "  apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}"
+    } >&2
+    exit 1
+  fi
+fi
+echo "Installed: ${missing[*]}"

@@ -1,0 +1,71 @@
+#!/usr/bin/env bash
+# What is too slow for every change: the tests under ThreadSanitizer, the kernel of 10,000 MNIST pictures with its
+# eigenvalues, and the benchmarks.
+#
+#   scripts/slow.sh [tsan] [mnist] [bench]        without arguments all three
+#
+# mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
+# memory and 400 MB of disk.
+set -euo pipefail
+start=$PWD
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+# A relative TANGRA_DATA was meant from where the script was called.
+if [[ -n "${TANGRA_DATA:-}" && "$TANGRA_DATA" != *:* ]]; then
+  TANGRA_DATA=$(cd -- "$start" && cd -- "$TANGRA_DATA" && pwd)
+  export TANGRA_DATA
+fi
+
+jobs=$(nproc)
+work=$PWD/build/slow
+
+run_tsan() {
+  echo "== ThreadSanitizer"
+  cmake --preset tsan --log-level=WARNING
+  cmake --build --preset tsan --parallel "$jobs"
+  ctest --test-dir build/tsan --parallel "$jobs" --output-on-failure --label-exclude slow
+}
+
+run_mnist() {
+  echo "== 10,000 pictures of MNIST, 784-60-60-10, one output, then all eigenvalues"
+  cmake --preset default --log-level=WARNING
+  cmake --build --preset default --parallel "$jobs" --target tangra_program
+  mkdir -p "$work"
+  local tangra=build/default/tangra
+  "$tangra" kernel 'Chain(Dense(784 => 60, sigmoid), Dense(60 => 60, sigmoid), Dense(60 => 10, sigmoid), softmax)' \
+    mnist --n 10000 --reduce output=0 -o "$work/K.npy" --force
+  "$tangra" spectrum "$work/K.npy" --json >"$work/spectrum.json"
+  "$tangra" spectrum "$work/K.npy"
+  if ! grep --quiet '"negative_beyond_rounding": *0[,}]*$' "$work/spectrum.json"; then
+    echo "slow.sh: eigenvalues are negative beyond rounding, see $work/spectrum.json" >&2
+    exit 1
+  fi
+  rm -r "$work"
+}
+
+run_bench() {
+  echo "== benchmarks (medians of 5)"
+  scripts/install.sh --bench
+  cmake --preset bench --log-level=WARNING
+  cmake --build --preset bench --parallel "$jobs"
+  local program
+  while IFS= read -r program; do
+    "$program" --benchmark_repetitions=5 --benchmark_report_aggregates_only=true
+  done < <(find build/bench/bench -maxdepth 1 -type f -name 'bench_*' -perm -u+x | sort)
+}
+
+scripts/install.sh
+(($#)) || set -- tsan mnist bench
+for step in "$@"; do
+  case "$step" in
+    tsan | mnist | bench) "run_$step" ;;
+    -h | --help)
+      sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+      exit 0
+      ;;
+    *)
+      echo "slow.sh: there is no step $step (tsan, mnist, bench)" >&2
+      exit 2
+      ;;
+  esac
+done

@@ -1,0 +1,129 @@
+#include "tangra/report/json_parts.h"
+
+namespace tangra::report {
+namespace {
+
+const char* name_of(run::By by) {
+  return by == run::By::total ? "total" : by == run::By::layer ? "layer" : "parameter";
+}
+
+const char* name_of(run::Method method) {
+  switch (method) {
+    case run::Method::automatic: return "auto";
+    case run::Method::structured: return "structured";
+    case run::Method::jacobian: return "jacobian";
+    case run::Method::product: break;
+  }
+  return "product";
+}
+
+const char* name_of(run::Precision precision) {
+  switch (precision) {
+    case run::Precision::automatic: return "auto";
+    case run::Precision::float32: return "float32";
+    case run::Precision::float64: break;
+  }
+  return "float64";
+}
+
+Object text_or_null(const std::string& text) { return text.empty() ? Object(nullptr) : Object(text); }
+
+Object selection(const data::DataSpec& data) {
+  Object object = {{"source", data.source}, {"n", nullptr}, {"samples", nullptr}};
+  if (data.n) object["n"] = *data.n;
+  if (data.samples) object["samples"] = Object::array({data.samples->first, data.samples->second});
+  object["scale"] = data.scale ? Object(*data.scale) : Object(nullptr);
+  object["normalize"] = data.normalize ? Object(*data.normalize) : Object(nullptr);
+  object["nhwc"] = data.nhwc;
+  return object;
+}
+
+/// What was asked for, beside what was done.
+Object requested(const run::KernelSpec& spec) {
+  Object object;
+  object["model"] = {{"text", spec.model.text},
+                     {"init", text_or_null(spec.model.init)},
+                     {"seed", spec.model.seed},
+                     {"parameterization", spec.model.parameterization},
+                     {"weights", text_or_null(spec.model.weights)},
+                     {"params", text_or_null(spec.model.params)},
+                     {"buffers", text_or_null(spec.model.buffers)}};
+  object["data"] = selection(spec.data);
+  object["data2"] = spec.data2 ? selection(*spec.data2) : Object(nullptr);
+  object["reduce"] = text_or_null(spec.reduce);
+  object["basis"] = text_or_null(spec.basis);
+  object["by"] = name_of(spec.by);
+  object["pairs"] = spec.pairs == run::Pairs::all ? "all" : "self";
+  object["space"] = spec.space == run::Space::samples ? "samples" : "parameters";
+  object["conjugate"] = text_or_null(spec.conjugate);
+  object["method"] = name_of(spec.method);
+  object["precision"] = name_of(spec.precision);
+  object["threads"] = spec.resources.threads;
+  object["memory"] = spec.resources.memory;
+  return object;
+}
+
+Object plan_of(const run::KernelResult& result) {
+  Object plan = Object::array();
+  for (const run::PlanRow& row : result.plan) {
+    plan.push_back({{"parameter", row.parameter},
+                    {"part", row.part},
+                    {"order", row.order},
+                    {"reason", row.reason},
+                    {"multiply_adds", row.multiply_adds}});
+  }
+  return plan;
+}
+
+Object measured_error_of(const run::KernelResult& result) {
+  if (!result.measured_error) return nullptr;
+  const verify::MeasuredError& error = *result.measured_error;
+  return {{"largest_relative", error.largest_relative},
+          {"rms", error.rms},
+          {"largest_entry", error.largest_entry},
+          {"samples", error.samples},
+          {"samples2", error.samples2},
+          {"entries", error.entries},
+          {"near_kinks", error.near_kinks}};
+}
+
+/// Null where no statistics were taken (pairs of a sample with itself).
+Object statistics_of(const run::KernelResult& result) {
+  const run::KernelStatistics& statistics = result.statistics;
+  if (statistics.corner.empty()) return nullptr;
+  return {{"trace", statistics.trace},
+          {"smallest_diagonal", statistics.smallest_diagonal},
+          {"largest_diagonal", statistics.largest_diagonal},
+          {"largest_entry", statistics.largest_entry},
+          {"corner", statistics.corner}};
+}
+
+}  // namespace
+
+std::string json(const run::KernelResult& result) {
+  Object object;
+  object["command"] = "kernel";
+  object["shape"] = object_of(result.shape);
+  object["axes"] = result.axes;
+  object["reduce"] = result.reduce;
+  object["conventions"] = result.conventions;
+  object["precision"] = result.precision;
+  object["method"] = result.method;
+  object["parts"] = result.parts;
+  object["part_traces"] = result.part_traces;
+  object["model"] = object_of(result.model);
+  object["data"] = object_of(result.data);
+  object["data2"] = result.data2 ? object_of(*result.data2) : Object(nullptr);
+  object["plan"] = plan_of(result);
+  object["multiply_adds"] = result.multiply_adds;
+  object["block_samples"] = result.block_samples;
+  object["groups"] = result.groups;
+  object["measured_error"] = measured_error_of(result);
+  object["statistics"] = statistics_of(result);
+  object["out"] = text_or_null(result.out);
+  object["requested"] = requested(result.requested);
+  add_provenance(object, result.provenance);
+  return written(object);
+}
+
+}  // namespace tangra::report

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "tangra/base/context.h"
+#include "tangra/report/suggestion.h"
+#include "tangra/report/terminal.h"
+
+namespace tangra::report {
+namespace {
+
+constexpr std::size_t plan_rows = 24;
+
+std::string axes_text(const run::KernelResult& result) {
+  std::string text;
+  for (Index axis = 0; axis < result.shape.rank(); ++axis) {
+    const auto at = static_cast<std::size_t>(axis);
+    text += (text.empty() ? "" : " x ") + grouped(result.shape[axis]);
+    if (at < result.axes.size()) text += " " + result.axes[at];
+  }
+  return text.empty() ? "a single number" : text;
+}
+
+void show_what(Page& page, const run::KernelResult& result) {
+  show_model(page, result.model);
+  show_data(page, "data", result.data);
+  if (result.data2) show_data(page, "second data", *result.data2);
+  page.field("an entry", result.conventions);
+  const std::size_t bytes = static_cast<std::size_t>(result.shape.elements()) * (result.precision == "float32" ? 4 : 8);
+  page.field("K", fmt::format("{}; {}, {}", axes_text(result), result.precision, human_bytes(bytes)));
+}
+
+void show_shares(Page& page, const run::KernelResult& result) {
+  const std::size_t parts = std::min(result.parts.size(), result.part_traces.size());
+  if (parts < 2) return;
+  const double total = result.part_traces[parts - 1];
+  page.heading("Share of each part in the trace");
+  Table table({{"part"}, {""}, {"share", Align::right}, {"trace", Align::right}});
+  for (std::size_t p = 0; p < parts; ++p) {
+    const double share = total == 0 ? 0 : result.part_traces[p] / total;
+    const bool last = p + 1 == parts;
+    table.add({result.parts[p], last ? "" : bar(share, 24, page.unicode()), fmt::format("{:.2f} %", 100 * share),
+               significant(result.part_traces[p], 8)});
+  }
+  page.table(table);
+}
+
+void show_corner(Page& page, const run::KernelResult& result) {
+  const auto& corner = result.statistics.corner;
+  if (corner.empty() || corner.front().empty()) return;
+  page.heading(corner.size() == 1 && corner.front().size() == 1 ? "K" : "Corner of K");
+  // As many columns as fit; the numbers of a row are not to be cut.
+  constexpr Index widest_number = 15;
+  const auto room = static_cast<std::size_t>(std::max<Index>((page.width() - 2) / (widest_number + 2), 1));
+  const std::size_t shown = std::min(room, corner.front().size());
+  Table table(std::vector<Column>(shown, Column{"", Align::right}));
+  for (const std::vector<double>& row : corner) {
+    std::vector<std::string> cells;
+    for (std::size_t c = 0; c < std::min(shown, row.size()); ++c) cells.push_back(significant(row[c], 8));
+    table.add(std::move(cells));
+  }
+  page.table(table);
+}
+
+/// The error of the entries, as far as it was measured.
+std::string error_text(const run::KernelResult& result) {
+  if (!result.measured_error) {
+    return result.precision == "float64" ? "rounding of float64" : "rounding of float32, not measured";
+  }
+  const verify::MeasuredError& error = *result.measured_error;
+  std::string text = significant(error.largest_relative, 2) + " of the largest entry, against float64 on " +
+                     (error.entries == 1 ? "1 entry" : grouped(error.entries) + " entries");
+  if (error.near_kinks > 0) {
+    text += "; " + plural(error.near_kinks, "unit") + " so close to a kink that rounding may carry it across";
+  }
+  return text;
+}
+
+void show_statistics(Page& page, const run::KernelResult& result) {
+  const run::KernelStatistics& statistics = result.statistics;
+  page.heading("Figures");
+  if (!result.statistics.corner.empty()) {
+    if (!result.data2) {
+      page.field("trace", significant(statistics.trace, 10));
+      page.field("diagonal",
+                 significant(statistics.smallest_diagonal, 8) + " to " + significant(statistics.largest_diagonal, 8));
+    }
+    page.field("largest", significant(statistics.largest_entry, 8) + " in absolute value");
+  }
+  page.field("error", error_text(result));
+}
+
+void show_plan(Page& page, const run::KernelResult& result) {
+  page.heading("Plan");
+  page.field("method", result.method);
+  if (result.plan.empty()) return;
+  page.field("work", significant(result.multiply_adds, 3) + " multiply-adds, blocks of " +
+                         plural(result.block_samples, "sample") +
+                         (result.groups > 1 ? ", factors made anew in " + plural(result.groups, "group") : ""));
+  Table table({{"parameter"}, {"order"}, {"multiply-adds a pair", Align::right}, {"why"}});
+  for (const run::PlanRow& row : result.plan) {
+    table.add({row.parameter, row.order, significant(row.multiply_adds, 4), row.reason});
+  }
+  page.table(table, plan_rows);
+}
+
+/// Whether K is one symmetric matrix, so that its eigenvalues can be asked for.
+bool symmetric_matrix(const run::KernelResult& result) {
+  if (result.data2 || result.requested.pairs == run::Pairs::self) return false;
+  if (result.shape.rank() == 2) return true;
+  return result.shape.rank() == 4;
+}
+
+void show_next(Page& page, const run::KernelResult& result) {
+  const run::KernelSpec& spec = result.requested;
+  page.heading("What to try next");
+  const bool conjugate = !spec.conjugate.empty();
+  Command kernel = command_on("kernel", spec.model, spec.data);
+  if (spec.data2) kernel.insert(kernel.begin() + 4, CommandWord{spec.data2->source});
+  if (spec.data2 && spec.data2->n) kernel = with(kernel, {"--n2", std::to_string(*spec.data2->n)});
+  if (spec.data2 && spec.data2->samples) {
+    const auto& [begin, end] = *spec.data2->samples;
+    kernel = with(kernel, {"--samples2", std::to_string(begin) + ":" + std::to_string(end)});
+  }
+  kernel = conjugate ? with(kernel, {"--conjugate", spec.conjugate}) : with(kernel, {"--reduce", result.reduce});
+  if (!spec.basis.empty()) kernel = with(kernel, {"--basis", spec.basis});
+
+  const bool npy = result.out.ends_with(".npy");
+  if (symmetric_matrix(result) && npy) {
+    page.command({{"tangra"}, {"spectrum"}, {result.out}});
+  } else if (symmetric_matrix(result) && result.out.empty() && !conjugate && spec.basis.empty()) {
+    page.command(with(command_on("spectrum", spec.model, spec.data), {"--reduce", result.reduce}));
+  }
+  if (result.out.empty()) page.command(with(kernel, {"-o", spec.by == run::By::total ? "K.npy" : "K.npz"}));
+  if (conjugate) return;
+  if (spec.by == run::By::total && spec.space == run::Space::samples && result.plan.size() > 1) {
+    page.command(with(kernel, {"--by", "layer"}));
+  }
+  data::DataSpec few = spec.data;
+  few.n = std::min<Index>(result.data.samples, 4);
+  page.command(command_on("verify", spec.model, few));
+}
+
+}  // namespace
+
+std::string terminal(const run::KernelResult& result, const TerminalStyle& style) {
+  Page page(style);
+  page.title(result.requested.conjugate.empty() ? "Neural tangent kernel" : "Conjugate kernel");
+  show_what(page, result);
+  show_shares(page, result);
+  show_corner(page, result);
+  show_statistics(page, result);
+  show_plan(page, result);
+  page.heading("Costs");
+  show_costs(page, result.provenance);
+  if (!result.out.empty()) page.field("files", result.out + ", " + result.out + ".json");
+  show_next(page, result);
+  return page.text();
+}
+
+}  // namespace tangra::report

@@ -1,0 +1,132 @@
+#include <algorithm>
+#include <cmath>
+
+#include "tangra/base/error.h"
+#include "tangra/formats/npy.h"
+#include "tangra/kernel/assembly.h"
+#include "tangra/run/kernel_run.h"
+#include "tangra/run/session.h"
+
+namespace tangra::run {
+namespace {
+
+[[noreturn]] void contradiction(const char* what, const char* where, const char* cure) {
+  throw Error(ErrorKind::usage, {.what = what, .where = where, .got = {}, .expected = {}, .cure = cure});
+}
+
+/// The reduction that was asked for; outputs of one entry need no choice.
+kernel::Reduction chosen_reduction(const KernelSpec& spec, const Shape& outputs) {
+  if (!spec.reduce.empty()) return kernel::parse_reduction(spec.reduce);
+  if (outputs.elements() == 1) return kernel::parse_reduction("output=0");
+  throw Error(ErrorKind::usage,
+              {.what = "the network has several outputs: say what becomes of them", .where = "--reduce",
+               .got = "no reduction, outputs of shape " + to_string(outputs),
+               .expected = "full, trace, mean, diagonal, sum or output=K", .cure = {}});
+}
+
+std::string convention(const KernelSpec& spec, const kernel::Reduction& reduction) {
+  if (!spec.conjugate.empty()) return "K[i,j] = sum_e h_e(x_i) h_e(x_j), h the activations of " + spec.conjugate;
+  if (spec.space == Space::parameters) return "K[p,q] = sum of dr/dtheta_p dr/dtheta_q over the rows r of the reduced Jacobian";
+  const std::string head = "K = sum_p df/dtheta_p df'/dtheta_p, nothing divided by N or P; ";
+  if (reduction.mean) return head + "K[i,j] = mean over a of K[i,a,j,a]";
+  switch (reduction.axes.front()) {
+    case kernel::AxisReduction::full: return head + "K[i,a,j,b]";
+    case kernel::AxisReduction::trace: return head + "K[i,j] = sum over a of K[i,a,j,a]";
+    case kernel::AxisReduction::diagonal: return head + "K[a,i,j] = K[i,a,j,a]";
+    case kernel::AxisReduction::sum: return head + "K[i,j] = sum over a and b of K[i,a,j,b]";
+    case kernel::AxisReduction::output: break;
+  }
+  return head + "K[i,j] of " + kernel::to_string(reduction) + " alone";
+}
+
+std::optional<differentiate::Basis> read_basis(const KernelSpec& spec, const Shape& outputs) {
+  if (spec.basis.empty()) return std::nullopt;
+  const Array array = formats::read_npy(spec.basis);
+  if (spec.data2 && array.shape().rank() == 3) {
+    contradiction("a basis for each sample does not say which set of samples it belongs to", "--basis",
+                  "Give one (R, O) basis for a train x test kernel");
+  }
+  return differentiate::Basis::matrix(array.converted<double>(), outputs.elements());
+}
+
+}  // namespace
+
+void KernelSpec::validate() const {
+  if (!reduce.empty()) {
+    const kernel::Reduction reduction = kernel::parse_reduction(reduce);
+    const bool no_twin = reduction.is(kernel::AxisReduction::trace) || reduction.is(kernel::AxisReduction::diagonal);
+    if (space == Space::parameters && no_twin) {
+      contradiction("trace, mean and diagonal kernels have no twin in parameter space", "--space", "Take full, sum or output=K");
+    }
+  }
+  if (space == Space::parameters && data2) {
+    contradiction("a train x test kernel has no twin in parameter space", "--space", "Leave the second data set out");
+  }
+  if (space == Space::parameters && by != By::total) {
+    contradiction("a kernel in parameter space has no parts", "--by", "Leave --by out; the blocks of K are the parts");
+  }
+  if (pairs == Pairs::self && data2) {
+    contradiction("--pairs self pairs each sample with itself", "--pairs", "Leave the second data set out");
+  }
+  if (pairs == Pairs::self && space == Space::parameters) {
+    contradiction("--pairs self belongs to the space of samples", "--pairs", "Leave --space out");
+  }
+  if (!conjugate.empty() && (by != By::total || space != Space::samples || pairs != Pairs::all || !basis.empty())) {
+    contradiction("a conjugate kernel has no parameters, parts or basis", "--conjugate", "Leave the other option out");
+  }
+  if (method != Method::automatic && (!conjugate.empty() || space == Space::parameters || pairs == Pairs::self)) {
+    contradiction("--method chooses among ways to a kernel of all pairs of samples", "--method", "Leave it out");
+  }
+  if (by != By::total && extension_of(out) == ".npy") {
+    contradiction("several parts do not go into one .npy file", "-o", "Write a .npz file");
+  }
+  check_out(out, existing, {".npy", ".npz"});
+}
+
+KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
+  spec.validate();
+  Session session(spec.resources, caller);
+  const Loaded rows = load(spec.model, spec.data);
+  std::optional<Loaded> columns;
+  if (spec.data2) columns = load_second(rows, *spec.data2);
+  session.step("load");
+
+  const Graph& graph = *rows.graph;
+  KernelJob job{.spec = spec, .rows = rows, .columns = columns ? &*columns : nullptr};
+  job.of = spec.conjugate.empty() ? find_value(graph, "output", "MODEL") : find_value(graph, spec.conjugate, "--conjugate");
+  const Shape& outputs = graph.shape(job.of);
+  if (spec.conjugate.empty()) {
+    if (graph.parameter_count() == 0) {
+      throw Error(ErrorKind::input, {.what = "the network has no parameters to differentiate by", .where = spec.model.text,
+                                     .got = {}, .expected = {}, .cure = {}});
+    }
+    job.reduction = chosen_reduction(spec, outputs);
+    job.basis = read_basis(spec, outputs);
+    job.lowered = kernel::lower(job.reduction, job.basis ? Shape{job.basis->rows()} : outputs);
+  }
+
+  KernelResult result;
+  result.requested = spec;
+  result.model = rows.model;
+  result.data = rows.summary;
+  if (columns) result.data2 = columns->summary;
+  result.reduce = spec.conjugate.empty() ? kernel::to_string(job.reduction) : "conjugate";
+  result.conventions = convention(spec, job.reduction);
+  result.out = spec.out;
+  if (compute_type(spec.precision, graph) == DType::float64) {
+    result.precision = "float64";
+    compute_kernel<double>(job, session, result);
+  } else {
+    result.precision = "float32";
+    compute_kernel<float>(job, session, result);
+  }
+  write_arrays(result.arrays.empty() ? std::string() : spec.out, result.arrays);
+  if (!spec.out.empty()) result.arrays.clear();
+  session.step("write");
+  std::vector<std::uint64_t> data{rows.data.fingerprint};
+  if (columns) data.push_back(columns->data.fingerprint);
+  result.provenance = session.provenance(fingerprint(graph), std::move(data));
+  return result;
+}
+
+}  // namespace tangra::run

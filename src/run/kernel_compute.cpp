@@ -1,0 +1,299 @@
+#include <algorithm>
+#include <cmath>
+#include <mutex>
+
+#include "tangra/base/error.h"
+#include "tangra/differentiate/kernel_products.h"
+#include "tangra/differentiate/network_factors.h"
+#include "tangra/kernel/assembly.h"
+#include "tangra/run/kernel_run.h"
+#include "tangra/verify/measured_error.h"
+
+namespace tangra::run {
+namespace {
+
+constexpr Index corner_size = 4;
+
+/// Passes tiles on, where there is somebody to pass them to, and keeps what is told of a kernel in a table: its diagonal, its corner, its largest entry.
+template <class T>
+class Observed final : public kernel::TileStore<T> {
+ public:
+  Observed(kernel::TileStore<T>* inner, int parts, Index planes, Index rows, Index columns)
+      : inner_(inner),
+        rows_(std::min(rows, corner_size)),
+        columns_(std::min(columns, corner_size)),
+        last_(parts - 1),
+        side_(std::min(rows, columns)) {
+    diagonals_.assign(static_cast<std::size_t>(parts), std::vector<double>(static_cast<std::size_t>(planes * side_), 0.0));
+    corner_.assign(static_cast<std::size_t>(rows_), std::vector<double>(static_cast<std::size_t>(columns_), 0.0));
+  }
+
+  void write(int part, Index plane, Index row, Index column, MatrixView<const T> tile) override {
+    if (inner_ != nullptr) inner_->write(part, plane, row, column, tile);
+    T largest = 0;
+    for (Index r = 0; r < tile.rows; ++r) {
+      const Index on_diagonal = row + r - column;
+      if (on_diagonal >= 0 && on_diagonal < tile.columns) {
+        diagonals_[static_cast<std::size_t>(part)][static_cast<std::size_t>(plane * side_ + row + r)] = tile(r, on_diagonal);
+      }
+      if (part != last_) continue;
+      for (Index c = 0; c < tile.columns; ++c) largest = std::max(largest, std::abs(tile(r, c)));
+      for (Index c = 0; plane == 0 && row + r < rows_ && c < tile.columns && column + c < columns_; ++c) {
+        corner_[static_cast<std::size_t>(row + r)][static_cast<std::size_t>(column + c)] = tile(r, c);
+      }
+    }
+    const std::lock_guard lock(mutex_);
+    largest_ = std::max(largest_, static_cast<double>(largest));
+  }
+  void finish() override {
+    if (inner_ != nullptr) inner_->finish();
+  }
+
+  void describe(KernelResult& result) const {
+    for (const auto& diagonal : diagonals_) {
+      double trace = 0;
+      for (const double entry : diagonal) trace += entry;
+      result.part_traces.push_back(trace);
+    }
+    const auto& last = diagonals_.back();
+    result.statistics.trace = result.part_traces.back();
+    if (!last.empty()) {
+      result.statistics.smallest_diagonal = *std::ranges::min_element(last);
+      result.statistics.largest_diagonal = *std::ranges::max_element(last);
+    }
+    result.statistics.largest_entry = largest_;
+    result.statistics.corner = corner_;
+  }
+
+ private:
+  kernel::TileStore<T>* inner_;
+  Index rows_;
+  Index columns_;
+  int last_;    ///< the part that the table shows: the total
+  Index side_;  ///< of the diagonal
+  std::vector<std::vector<double>> diagonals_;
+  std::vector<std::vector<double>> corner_;
+  double largest_ = 0;
+  std::mutex mutex_;
+};
+
+/// One kernel in one scalar type.
+template <class T>
+class Computation {
+ public:
+  Computation(const KernelJob& job, Session& session, KernelResult& result)
+      : job_(job),
+        session_(session),
+        context_(session.context()),
+        result_(result),
+        graph_(*job.rows.graph),
+        program_(job.rows.graph, context_),
+        rows_(job.rows.inputs.converted<T>()) {
+    if (job.columns != nullptr) columns_ = job.columns->inputs.converted<T>();
+    parts_ = kernel::divide(graph_, job.spec.by == By::total   ? kernel::PartsBy::total
+                                    : job.spec.by == By::layer ? kernel::PartsBy::layer
+                                                               : kernel::PartsBy::parameter);
+    for (const Parameter& parameter : graph_.parameters) sizes_.push_back(parameter.data.size());
+    session_.step("prepare");
+  }
+
+  void run() {
+    result_.method = "structured";
+    if (!job_.spec.conjugate.empty()) return conjugate();
+    const differentiate::NetworkFactors<T> rows(program_, rows_, job_.of, job_.seeds(), context_);
+    std::optional<differentiate::NetworkFactors<T>> columns;
+    if (job_.columns != nullptr) columns.emplace(program_, columns_, job_.of, job_.seeds(), context_);
+    kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr, .layout = job_.lowered.layout,
+                                 .parts = parts_, .sizes = sizes_, .divisor = job_.lowered.divisor,
+                                 .block_samples = job_.spec.block_samples};
+    if (job_.spec.space == Space::parameters) return parameter_space(assembly);
+    if (job_.spec.pairs == Pairs::self) return self(assembly);
+    if (job_.spec.method == Method::product) return products();
+    if (job_.spec.method == Method::jacobian) {
+      assembly.explicit_rows = true;
+      result_.method = "jacobian";
+    }
+    all_pairs(assembly, parts_, job_.lowered.kernel_axes());
+    if constexpr (std::is_same_v<T, float>) measure();
+  }
+
+ private:
+  Index row_count() const { return rows_.shape()[0]; }
+  Index column_count() const { return job_.columns != nullptr ? columns_.shape()[0] : row_count(); }
+
+  void describe(const kernel::AssemblyReport& report, const kernel::Parts& parts) {
+    for (const factors::Contraction& contraction : report.plan.contractions) {
+      std::string parameter = graph_.parameters.empty() || !job_.spec.conjugate.empty()
+                                  ? job_.spec.conjugate
+                                  : graph_.parameter(contraction.parameter).name;
+      if (contraction.bias_term >= 0) parameter += " with its bias";
+      result_.plan.push_back({.parameter = std::move(parameter),
+                              .part = parts.names[static_cast<std::size_t>(contraction.part)],
+                              .order = contraction.order == factors::Order::both_grams ? "both Grams" : "explicit rows",
+                              .reason = contraction.reason, .multiply_adds = contraction.multiply_adds});
+    }
+    result_.block_samples = report.block_samples;
+    result_.groups = report.groups;
+    const auto n1 = static_cast<double>(row_count());
+    const auto n2 = static_cast<double>(column_count());
+    const double pairs = job_.spec.pairs == Pairs::self ? n1 : job_.columns != nullptr ? n1 * n2 : n1 * (n1 + 1) / 2;
+    result_.multiply_adds = report.plan.multiply_adds() * pairs;
+    result_.parts = parts.names;
+    if (parts.with_total) result_.parts.emplace_back("total");
+  }
+
+  void all_pairs(const kernel::Assembly<T>& assembly, const kernel::Parts& parts, std::vector<std::string> axes) {
+    const bool conjugate = !job_.spec.conjugate.empty();
+    result_.shape = conjugate ? Shape{row_count(), column_count()} : job_.lowered.kernel_shape(row_count(), column_count());
+    result_.axes = std::move(axes);
+    const Index height = row_count() * assembly.layout.full;
+    const Index width = column_count() * assembly.layout.full;
+    const bool to_file = extension_of(job_.spec.out) == ".npy";
+    Reservation memory;
+    std::optional<kernel::MemoryStore<T>> stored;
+    std::optional<kernel::NpyStore<T>> written;
+    if (to_file) {
+      written.emplace(job_.spec.out, result_.shape, height, width);
+    } else {
+      const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts.count());
+      memory = Reservation(context_.memory, bytes, "the kernel, " + std::to_string(parts.count()) + " x " + to_string(result_.shape));
+      stored.emplace(parts.count(), result_.shape, height, width);
+    }
+    kernel::TileStore<T>& store = to_file ? static_cast<kernel::TileStore<T>&>(*written) : *stored;
+    Observed<T> observed(&store, parts.count(), assembly.layout.planes, height, width);
+    const kernel::AssemblyReport report = kernel::assemble(assembly, observed, context_);
+    session_.add_step("factors", report.factor_seconds);
+    session_.add_step("contraction", report.contract_seconds);
+    observed.finish();
+    describe(report, parts);
+    observed.describe(result_);
+    for (int part = 0; stored && part < parts.count(); ++part) {
+      result_.arrays.push_back({result_.parts[static_cast<std::size_t>(part)], Array(stored->part(part))});
+    }
+  }
+
+  void conjugate() {
+    const differentiate::ActivationFactors<T> rows(program_, rows_, job_.of, context_);
+    std::optional<differentiate::ActivationFactors<T>> columns;
+    if (job_.columns != nullptr) columns.emplace(program_, columns_, job_.of, context_);
+    const kernel::Parts parts{.names = {"total"}, .part_of = {0}, .with_total = false};
+    const kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr, .layout = {}, .parts = parts,
+                                       .sizes = {graph_.shape(job_.of).elements()}, .divisor = 1,
+                                       .block_samples = job_.spec.block_samples};
+    all_pairs(assembly, parts, {"samples", "samples2"});
+  }
+
+  void parameter_space(const kernel::Assembly<T>& assembly) {
+    Tensor<T> k = kernel::assemble_parameter_space(assembly, context_);
+    session_.step("contraction");
+    result_.shape = k.shape();
+    result_.axes = {"parameters", "parameters2"};
+    result_.parts = {"total"};
+    result_.arrays.push_back({"total", Array(k)});
+    describe_matrix(k, k.shape()[0]);
+  }
+
+  void self(const kernel::Assembly<T>& assembly) {
+    std::vector<Tensor<T>> results;
+    const kernel::AssemblyReport report = kernel::assemble_self(assembly, results, context_);
+    session_.step("contraction");
+    describe(report, parts_);
+    result_.shape = job_.lowered.self_shape(row_count());
+    result_.axes = {"samples"};
+    if (job_.lowered.keeps_planes) result_.axes.emplace_back("outputs");
+    if (job_.lowered.keeps_full) result_.axes.insert(result_.axes.end(), {"outputs", "outputs2"});
+    for (std::size_t part = 0; part < results.size(); ++part) {
+      results[part].reshape(result_.shape);
+      result_.arrays.push_back({result_.parts[part], Array(results[part])});
+    }
+  }
+
+  /// Columns one sample at a time; see differentiate::KernelProducts.
+  void products() {
+    result_.method = "product";
+    const differentiate::KernelProducts<T> product(program_, rows_, job_.of, job_.seeds(), context_);
+    const factors::RowLayout layout = job_.lowered.layout;
+    result_.shape = job_.lowered.kernel_shape(row_count(), column_count());
+    result_.axes = job_.lowered.kernel_axes();
+    result_.parts = parts_.names;
+    if (parts_.with_total) result_.parts.emplace_back("total");
+    const Index height = row_count() * layout.full;
+    const Index width = column_count() * layout.full;
+    std::vector<Tensor<T>> parts;
+    for (int part = 0; part < parts_.count(); ++part) parts.emplace_back(result_.shape);
+    for (Index j = 0; j < column_count(); ++j) {
+      context_.check_cancelled();
+      context_.report("products", static_cast<double>(j), static_cast<double>(column_count()));
+      for (std::size_t part = 0; part < parts_.names.size(); ++part) {
+        std::vector<bool> chosen;
+        for (const int own : parts_.part_of) chosen.push_back(own == static_cast<int>(part));
+        const Tensor<T> column = product.columns(job_.columns != nullptr ? columns_ : rows_, j, chosen);
+        add_column(column, layout, j, height, width, parts[part]);
+        if (parts_.with_total) add_column(column, layout, j, height, width, parts.back());
+      }
+    }
+    session_.step("contraction");
+    for (std::size_t part = 0; part < parts.size(); ++part) result_.arrays.push_back({result_.parts[part], Array(parts[part])});
+    describe_matrix(parts.back(), width);
+  }
+
+  /// column: [N1, R, R] of sample j.
+  void add_column(const Tensor<T>& column, const factors::RowLayout& layout, Index j, Index height, Index width, Tensor<T>& k) {
+    const Index directions = layout.directions();
+    for (Index i = 0; i < row_count(); ++i) {
+      for (Index g = 0; g < layout.planes; ++g) {
+        for (Index f = 0; f < layout.full; ++f) {
+          for (Index f2 = 0; f2 < layout.full; ++f2) {
+            T sum = 0;
+            for (Index t = 0; t < layout.inner; ++t) {
+              const Index r = (g * layout.full + f) * layout.inner + t;
+              const Index s = (g * layout.full + f2) * layout.inner + t;
+              sum += column[(i * directions + r) * directions + s];
+            }
+            k[(g * height + i * layout.full + f) * width + j * layout.full + f2] += sum / static_cast<T>(job_.lowered.divisor);
+          }
+        }
+      }
+    }
+  }
+
+  void describe_matrix(const Tensor<T>& k, Index columns) {
+    const Index rows = columns == 0 ? 0 : k.size() / columns;
+    Observed<T> observed(nullptr, 1, 1, rows, columns);
+    observed.write(0, 0, 0, 0, matrix<const T>(k.data(), rows, columns));
+    observed.describe(result_);
+  }
+
+  void measure() {
+    const differentiate::Program<double> reference(job_.rows.graph, context_);
+    const differentiate::Basis seeds = job_.seeds();
+    std::optional<verify::SecondSet> second;
+    if (job_.columns != nullptr) second.emplace(verify::SecondSet{.inputs = columns_, .basis = seeds});
+    result_.measured_error = verify::measure_error(program_, reference, rows_, job_.of, job_.lowered, seeds, context_,
+                                                   second ? &*second : nullptr);
+    session_.step("measured error");
+  }
+
+  const KernelJob& job_;
+  Session& session_;
+  const Context& context_;
+  KernelResult& result_;
+  const Graph& graph_;
+  differentiate::Program<T> program_;
+  Tensor<T> rows_;
+  Tensor<T> columns_;
+  kernel::Parts parts_;
+  std::vector<Index> sizes_;
+};
+
+}  // namespace
+
+template <class T>
+void compute_kernel(const KernelJob& job, Session& session, KernelResult& result) {
+  Computation<T>(job, session, result).run();
+}
+
+template void compute_kernel<float>(const KernelJob&, Session&, KernelResult&);
+template void compute_kernel<double>(const KernelJob&, Session&, KernelResult&);
+
+}  // namespace tangra::run

@@ -1,0 +1,187 @@
+#include "tangra/run/session.h"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <thread>
+
+#include "tangra/base/error.h"
+#include "tangra/formats/npy.h"
+#include "tangra/formats/npz.h"
+#include "tangra/linalg/simd.h"
+
+namespace tangra::run {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double seconds_between(Clock::time_point from, Clock::time_point to) {
+  return std::chrono::duration<double>(to - from).count();
+}
+
+/// The value behind "KEY:" in one of the kernel's text files; empty where there is none.
+std::string field_of(const char* file, const std::string& key) {
+  std::ifstream stream(file);
+  for (std::string line; std::getline(stream, line);) {
+    if (!line.starts_with(key)) continue;
+    const std::size_t colon = line.find(':');
+    const std::size_t first = line.find_first_not_of(" \t", colon + 1);
+    return first == std::string::npos ? std::string() : line.substr(first);
+  }
+  return {};
+}
+
+std::size_t free_memory() {
+  const std::string text = field_of("/proc/meminfo", "MemAvailable");
+  return text.empty() ? 0 : std::stoull(text) * 1024;
+}
+
+std::size_t peak_memory() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
+}
+
+std::string machine() {
+  std::string name = field_of("/proc/cpuinfo", "model name");
+  if (name.empty()) name = "unknown processor";
+  return name + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores";
+}
+
+Array fitted(const data::DataSet& data, const Graph& graph) {
+  const Shape& wanted = graph.shape(graph.inputs.front());
+  const Shape& given = data.inputs.shape();
+  const Index samples = given[0];
+  const Shape sample(std::vector<Index>(given.begin() + 1, given.end()));
+  if (sample.elements() != wanted.elements()) {
+    throw Error(ErrorKind::input, {.what = "the samples do not fit the network", .where = data.name,
+                                   .got = std::to_string(sample.elements()) + " features in a sample, shape " + to_string(sample),
+                                   .expected = std::to_string(wanted.elements()) + ", shape " + to_string(wanted),
+                                   .cure = "Change the network's first layer or the data"});
+  }
+  return data.inputs.reshaped(wanted.with_leading(samples));
+}
+
+DataSummary summarise(const data::DataSet& data, const Array& inputs) {
+  return {.name = data.name, .description = data.description, .samples = inputs.shape()[0],
+          .shape = Shape(std::vector<Index>(inputs.shape().begin() + 1, inputs.shape().end())),
+          .labels = data.labels.has_value()};
+}
+
+}  // namespace
+
+Session::Session(const Resources& resources, const Caller& caller)
+    : pool_(resources.threads),
+      memory_(resources.memory > 0 ? resources.memory : free_memory() / 10 * 8),
+      context_{.pool = pool_, .memory = memory_, .progress = caller.progress, .cancelled = caller.cancelled},
+      start_(Clock::now()),
+      step_start_(start_) {}
+
+void Session::step(const std::string& name) {
+  const Clock::time_point now = Clock::now();
+  seconds_.emplace_back(name, seconds_between(step_start_, now));
+  step_start_ = now;
+  context_.check_cancelled();
+}
+
+void Session::add_step(const std::string& name, double seconds) {
+  seconds_.emplace_back(name, seconds);
+  step_start_ = Clock::now();
+}
+
+Provenance Session::provenance(std::uint64_t model, std::vector<std::uint64_t> data) const {
+  return {.version = TANGRA_VERSION, .machine = machine(), .simd_target = linalg::simd_target(), .threads = pool_.size(),
+          .memory_budget = memory_.budget(), .model_fingerprint = model, .data_fingerprints = std::move(data),
+          .seconds = seconds_, .total_seconds = seconds_between(start_, Clock::now()), .peak_bytes = peak_memory()};
+}
+
+ModelSummary summarise(const Graph& graph, const std::string& text) {
+  ModelSummary summary{.name = graph.name, .text = text, .input = graph.shape(graph.inputs.front()),
+                       .output_name = graph.value(graph.outputs.front()).name, .output = graph.shape(graph.outputs.front()),
+                       .parameters = graph.parameter_count(), .frozen = 0};
+  for (const Parameter& parameter : graph.parameters) summary.frozen += parameter.trainable ? 0 : parameter.data.size();
+  return summary;
+}
+
+Loaded load(const load::ModelSpec& model, const data::DataSpec& data) {
+  Loaded loaded;
+  loaded.data = data::load(data);
+  load::ModelSpec spec = model;
+  const Shape& shape = loaded.data.inputs.shape();
+  if (!spec.input) spec.input = Shape(std::vector<Index>(shape.begin() + 1, shape.end()));
+  loaded.graph = std::make_shared<const Graph>(load::load_model(spec));
+  loaded.inputs = fitted(loaded.data, *loaded.graph);
+  loaded.model = summarise(*loaded.graph, model.text);
+  loaded.summary = summarise(loaded.data, loaded.inputs);
+  return loaded;
+}
+
+Loaded load_second(const Loaded& first, const data::DataSpec& data) {
+  Loaded loaded;
+  loaded.graph = first.graph;
+  loaded.data = data::load(data);
+  loaded.inputs = fitted(loaded.data, *loaded.graph);
+  loaded.model = first.model;
+  loaded.summary = summarise(loaded.data, loaded.inputs);
+  return loaded;
+}
+
+ValueId find_value(const Graph& graph, const std::string& name, const std::string& option) {
+  const ValueId value = name == "output" ? graph.outputs.front() : graph.find_value(name);
+  if (value == no_id) {
+    std::string names;
+    for (const Node& node : graph.nodes) {
+      for (const ValueId output : node.outputs) names += (names.empty() ? "" : ", ") + graph.value(output).name;
+    }
+    throw Error(ErrorKind::usage, {.what = "the network has no such value", .where = option, .got = name,
+                                   .expected = "output, input or one of: " + names, .cure = {}});
+  }
+  if (graph.value(value).dependence != Dependence::samples) {
+    throw Error(ErrorKind::unsupported, {.what = "this value is the same for every sample", .where = option, .got = name,
+                                         .expected = "a value that depends on the input", .cure = {}});
+  }
+  return value;
+}
+
+DType compute_type(Precision precision, const Graph& graph) {
+  if (precision == Precision::automatic) return graph.parameter_type();
+  return precision == Precision::float64 ? DType::float64 : DType::float32;
+}
+
+void write_arrays(const std::string& out, const std::vector<NamedArray>& arrays) {
+  if (out.empty()) return;
+  if (extension_of(out) == ".npy") {
+    TANGRA_ENSURE(arrays.size() == 1);
+    formats::write_npy(out, arrays.front().array);
+    return;
+  }
+  std::vector<std::pair<std::string, Array>> entries;
+  for (const NamedArray& named : arrays) entries.emplace_back(named.name, named.array);
+  formats::write_npz(out, entries);
+}
+
+std::string extension_of(const std::string& path) { return std::filesystem::path(path).extension().string(); }
+
+void check_out(const std::string& out, ExistingFile existing, std::vector<std::string> extensions) {
+  if (out.empty()) return;
+  if (std::ranges::find(extensions, extension_of(out)) == extensions.end()) {
+    std::string list;
+    for (const std::string& extension : extensions) list += (list.empty() ? "" : " or ") + extension;
+    throw Error(ErrorKind::usage, {.what = "the result cannot be written to a file of this kind", .where = "-o",
+                                   .got = out, .expected = "a name that ends in " + list, .cure = {}});
+  }
+  std::error_code ignored;
+  if (existing == ExistingFile::refuse && std::filesystem::exists(out, ignored)) {
+    throw Error(ErrorKind::usage, {.what = "the file exists", .where = out, .got = {}, .expected = {},
+                                   .cure = "Choose another name, or replace it with --force"});
+  }
+  const std::filesystem::path folder = std::filesystem::absolute(out).parent_path();
+  if (!std::filesystem::is_directory(folder, ignored)) {
+    throw Error(ErrorKind::input, {.what = "the folder of the result does not exist", .where = folder.string(), .got = {},
+                                   .expected = {}, .cure = "Make it first, or choose another name"});
+  }
+}
+
+}  // namespace tangra::run

@@ -1,0 +1,62 @@
+#pragma once
+// Not for other rooms: what every run needs before its own work begins.
+#include <chrono>
+#include <memory>
+
+#include "tangra/base/context.h"
+#include "tangra/run/result.h"
+#include "tangra/run/run.h"
+
+namespace tangra::run {
+
+/// The pool, the memory ledger and the clock of one run.
+class Session {
+ public:
+  Session(const Resources& resources, const Caller& caller);
+
+  const Context& context() const { return context_; }
+  /// Ends a step: the time since the last one ended counts for `name`.
+  void step(const std::string& name);
+  /// Adds seconds that belong to a step measured elsewhere, and starts the clock anew.
+  void add_step(const std::string& name, double seconds);
+  /// What is known at the end of the run.
+  Provenance provenance(std::uint64_t model, std::vector<std::uint64_t> data) const;
+
+ private:
+  ThreadPool pool_;
+  MemoryLedger memory_;
+  Context context_;
+  std::chrono::steady_clock::time_point start_;
+  std::chrono::steady_clock::time_point step_start_;
+  std::vector<std::pair<std::string, double>> seconds_;
+};
+
+/// A network and the samples that go into it.
+struct Loaded {
+  std::shared_ptr<const Graph> graph;
+  data::DataSet data;
+  Array inputs;  ///< data.inputs in the network's shape, (N, input)
+  ModelSummary model;
+  DataSummary summary;
+};
+
+/// Loads both; the data's shape helps where the network's text leaves its input open. Throws Error(input) where the samples
+/// do not fit the network.
+Loaded load(const load::ModelSpec& model, const data::DataSpec& data);
+/// A second set for the same network.
+Loaded load_second(const Loaded& first, const data::DataSpec& data);
+
+ModelSummary summarise(const Graph& graph, const std::string& text);
+/// The value that "output" or a name means. Throws Error(usage), listing the names, where there is none, and
+/// Error(unsupported) where it depends on no sample.
+ValueId find_value(const Graph& graph, const std::string& name, const std::string& option);
+/// float32 or float64, from what was asked for and what the network has.
+DType compute_type(Precision precision, const Graph& graph);
+
+/// Throws Error(usage) where the path exists and may not be replaced, or has none of these extensions.
+void check_out(const std::string& out, ExistingFile existing, std::vector<std::string> extensions);
+/// Writes a .npz (or, of a single array, a .npy); nothing where `out` is empty.
+void write_arrays(const std::string& out, const std::vector<NamedArray>& arrays);
+std::string extension_of(const std::string& path);
+
+}  // namespace tangra::run

@@ -1,0 +1,37 @@
+#pragma once
+#include <algorithm>
+
+#include "tangra/differentiate/network_factors.h"
+#include "tangra/verify/problem.h"
+
+namespace tangra::verify {
+
+/// The factors of a network computed in T on the sides of the kinks on which its run in U stands.
+template <class T, class U>
+class SidedFactors final : public factors::FactorSource<T> {
+ public:
+  SidedFactors(const differentiate::Program<T>& program, const Tensor<T>& inputs,
+               const differentiate::Program<U>& sides, const Tensor<U>& side_inputs, ValueId of,
+               const differentiate::Basis& basis, const Context& context)
+      : own_(program, inputs, of, basis, context), sides_(sides, side_inputs, of, basis, context) {}
+
+  Index samples() const override { return own_.samples(); }
+  Index directions() const override { return own_.directions(); }
+  factors::FactorBlock<T> make(Index begin, Index end) const override {
+    return own_.make_on_sides(begin, end, sides_.activations(begin, end).template converted<T>());
+  }
+  std::size_t bytes_per_sample() const override { return own_.bytes_per_sample() + 2 * sides_.bytes_per_sample(); }
+
+ private:
+  differentiate::NetworkFactors<T> own_;
+  differentiate::NetworkFactors<U> sides_;
+};
+
+/// Entries of each parameter, frozen ones too, as kernel::Assembly takes them.
+inline std::vector<Index> parameter_sizes(const Graph& graph) {
+  std::vector<Index> sizes;
+  for (const Parameter& parameter : graph.parameters) sizes.push_back(parameter.data.size());
+  return sizes;
+}
+
+}  // namespace tangra::verify
