@@ -1,5 +1,5 @@
-# What `cmake --install` puts where: one static library for each room, the public headers under include/tangra/ROOM,
-# the program, and the files by which find_package(tangra) and pkg-config find them.
+# What `cmake --install` puts where: one static library for each room, the public headers under include/tangra/ROOM, and
+# the files by which find_package(tangra) and pkg-config find them.
 include(CMakePackageConfigHelpers)
 
 get_property(rooms GLOBAL PROPERTY TANGRA_ROOMS)
@@ -28,12 +28,11 @@ set(room_flags "")
 foreach(target ${rooms})
   string(PREPEND room_flags " -l${target}")
 endforeach()
+# From the file's own folder, so that an installed tree can be moved.
+file(RELATIVE_PATH up_to_prefix "/${CMAKE_INSTALL_LIBDIR}/pkgconfig" "/")
 configure_file(cmake/tangra.pc.in "${PROJECT_BINARY_DIR}/package/tangra.pc" @ONLY)
 install(FILES "${PROJECT_BINARY_DIR}/package/tangra.pc" DESTINATION "${CMAKE_INSTALL_LIBDIR}/pkgconfig")
 
-if(TARGET tangra_program)
-  install(TARGETS tangra_program RUNTIME DESTINATION "${CMAKE_INSTALL_BINDIR}")
-endif()
 install(FILES LICENSE DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/tangra")
 # The pictures that are built in have a licence of their own, which asks to be named.
 install(FILES src/data/DIGITS.md DESTINATION "${CMAKE_INSTALL_DATADIR}/licenses/tangra")

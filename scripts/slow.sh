@@ -29,9 +29,9 @@ run_tsan() {
 run_mnist() {
   echo "== 10,000 pictures of MNIST, 784-60-60-10, one output, then all eigenvalues"
   cmake --preset default --log-level=WARNING
-  cmake --build --preset default --parallel "$jobs" --target tangra_program
+  cmake --build --preset default --parallel "$jobs" --target tangra_cli
   mkdir -p "$work"
-  local tangra=build/default/tangra
+  local tangra=build/default/bin/tangra
   "$tangra" kernel 'Chain(Dense(784 => 60, sigmoid), Dense(60 => 60, sigmoid), Dense(60 => 10, sigmoid), softmax)' \
     mnist --n 10000 --reduce output=0 -o "$work/K.npy" --force
   "$tangra" spectrum "$work/K.npy" --json >"$work/spectrum.json"

@@ -150,9 +150,7 @@ class JacobianRun {
       arrays.structured = spec_.layout == JacobianLayout::structured && term != nullptr;
       if (!arrays.structured) {
         arrays.rows = Tensor<T>(concatenated(leading(), parameter.data.shape()));
-        if (spec_.layout == JacobianLayout::structured) {
-          result_.notes.push_back(parameter.name + " has no single pair of factors; its explicit Jacobian is written");
-        }
+        if (spec_.layout == JacobianLayout::structured) explicit_names_ += (explicit_names_.empty() ? "" : ", ") + parameter.name;
         continue;
       }
       const bool lone = term->positions == 1;
@@ -216,6 +214,7 @@ class JacobianRun {
       result_.notes.push_back(
           "structured form: the Jacobian of sample i, output a by a weight (c, k) is left[i,a,c] right[i,k] (summed over "
           "positions d where there is an axis for them); the two factors are not themselves Jacobians");
+      if (!explicit_names_.empty()) result_.notes.push_back("explicit, as they have no pair of factors: " + explicit_names_);
     } else if (!parameters_.empty() && spec_.input_form != InputForm::summed) {
       result_.notes.push_back("full form: entry [i,a,...] is the derivative of output a of sample i by that entry");
     }
@@ -243,6 +242,7 @@ class JacobianRun {
   Tensor<T> output_;
   std::vector<ParameterArrays> parameters_;
   std::vector<Tensor<T>> values_;
+  std::string explicit_names_;  ///< of parameters that have no pair of factors where factors were asked for
 };
 
 }  // namespace

@@ -128,8 +128,7 @@ PairResult Comparison::along_random(std::size_t parameter, const Side& first, co
   PairResult result = pair_of(problem_.graph->parameter(id).name, first, second, "directional derivatives");
   const Tensor<double>& a = first.result.along_random[parameter];
   const Tensor<double>& b = second.result.along_random[parameter];
-  // |J v| <= |J_row| for |v| = 1.
-  const double granted = tolerance_of(first, second) * largest_entry(scales_.lengths[parameter]);
+  const double granted = relative(a, b, tolerance_of(first, second));
   judge(result, a, b, [&](Index e) {
     const Index row = e % a.shape()[1];
     return granted + row_error(parameter, first, row) + row_error(parameter, second, row);

@@ -50,8 +50,12 @@ void check(const Problem& problem) {
 std::vector<double> random_direction(std::uint64_t seed, ParameterId parameter, int index, Index size) {
   const RandomStream stream(seed, (static_cast<std::uint64_t>(parameter) << 16) + static_cast<std::uint64_t>(index));
   std::vector<double> direction(static_cast<std::size_t>(size));
-  const double length = 1 / std::sqrt(static_cast<double>(size));
-  for (std::size_t e = 0; e < direction.size(); ++e) direction[e] = stream.uniform(e) < 0.5 ? -length : length;
+  double squares = 0;
+  for (std::size_t e = 0; e < direction.size(); ++e) {
+    direction[e] = stream.normal(e);
+    squares += direction[e] * direction[e];
+  }
+  for (double& entry : direction) entry /= std::sqrt(squares);
   return direction;
 }
 

@@ -12,8 +12,8 @@ namespace {
 namespace fs = std::filesystem;
 using Names = std::set<std::string>;
 
-/// Which rooms a room may use directly; what those may use, it may use too. This is the one place that states it:
-/// src/README.md draws it, the CMakeLists.txt of a room names what it does use.
+/// Which rooms a room may use directly; what those may use, it may use too. This is the one place that states
+/// it: src/README.md draws it, the CMakeLists.txt of a room names what it does use.
 const std::map<std::string, Names>& arrows() {
   static const std::map<std::string, Names> table = {
       {"base", {}},
@@ -129,12 +129,14 @@ Faults arrow_faults(const fs::path& project) {
     Names allowed;
     reach(name, allowed);
     for (const std::string& used : room.uses) {
-      if (!allowed.contains(used)) faults.push_back(place + "USES " + used + ": " + name + " may use " + comma_separated(allowed));
+      if (!allowed.contains(used))
+        faults.push_back(place + "USES " + used + ": " + name + " may use " + comma_separated(allowed));
     }
     for (const fs::path& file : sources_below(project, "src/" + name)) {
       for (const Include& include : quoted_includes(project / file)) {
         const std::string fault = fault_of(name, project / file, include, rooms);
-        if (!fault.empty()) faults.push_back(file.string() + ":" + std::to_string(include.line) + ": " + fault);
+        if (!fault.empty())
+          faults.push_back(file.string() + ":" + std::to_string(include.line) + ": " + fault);
       }
     }
   }

@@ -13,7 +13,8 @@ namespace {
 class Planted : public testing::Test {
  protected:
   void SetUp() override {
-    plant("src/base/CMakeLists.txt", "tangra_room(base SOURCES a.cpp HEADERS a.h LIBRARIES Threads::Threads)\n");
+    plant("src/base/CMakeLists.txt",
+          "tangra_room(base SOURCES a.cpp HEADERS a.h LIBRARIES Threads::Threads)\n");
     plant("src/base/a.h", "#pragma once\n");
     plant("src/model/CMakeLists.txt", "tangra_room(model\n  SOURCES m.cpp\n  HEADERS m.h\n  USES base)\n");
     plant("src/model/m.h", "#pragma once\n#include \"tangra/base/a.h\"\n");
@@ -53,7 +54,8 @@ TEST_F(Planted, IncludeAgainstTheArrows) {
 }
 
 TEST_F(Planted, RoomLinkedAgainstTheArrows) {
-  plant("src/model/CMakeLists.txt", "tangra_room(model SOURCES m.cpp HEADERS m.h USES base  # a note\n  ops)\n");
+  plant("src/model/CMakeLists.txt",
+        "tangra_room(model SOURCES m.cpp HEADERS m.h USES base  # a note\n  ops)\n");
   expect_one(arrow_faults(project()), "src/model/CMakeLists.txt: ", "USES ops");
 }
 
@@ -79,9 +81,11 @@ TEST_F(Planted, IncludeOfAHeaderThatIsNotPublic) {
 
 TEST_F(Planted, LibraryInAnotherRoom) {
   const std::pair<std::string, std::string> cases[] = {
-      {"src/model/m.cpp", "<zlib.h>"},        {"src/ops/o.cpp", "<hwy/highway.h>"}, {"src/ops/o.cpp", "\"hwy/highway.h\""},
-      {"src/base/a.cpp", "<nlohmann/json.hpp>"}, {"src/ops/o.cpp", "<lapacke.h>"},     {"src/model/m.cpp", "<CLI/CLI.hpp>"},
-      {"cli/main.cpp", "<nlohmann/json.hpp>"},   {"src/ops/o.cpp", "<cblas.h>"},       {"src/model/m.cpp", "<gtest/gtest.h>"},
+      {"src/model/m.cpp", "<zlib.h>"},         {"src/ops/o.cpp", "<hwy/highway.h>"},
+      {"src/ops/o.cpp", "\"hwy/highway.h\""},  {"src/base/a.cpp", "<nlohmann/json.hpp>"},
+      {"src/ops/o.cpp", "<lapacke.h>"},        {"src/model/m.cpp", "<CLI/CLI.hpp>"},
+      {"cli/main.cpp", "<nlohmann/json.hpp>"}, {"src/ops/o.cpp", "<cblas.h>"},
+      {"src/model/m.cpp", "<gtest/gtest.h>"},
   };
   for (const auto& [file, header] : cases) {
     plant(file, "#include <vector>\n#include " + header + "\n");
@@ -96,8 +100,9 @@ TEST_F(Planted, LibraryInAHeader) {
 }
 
 TEST_F(Planted, ThreadsPrintsAndExits) {
-  for (const char* line : {"std::jthread worker;", "auto x = std::async(f);", "std::thread t(f);", "std::cout << 1;", "printf(\"x\");",
-                           "std::printf(\"x\");", "fmt::print(\"x\");", "std::abort();", "::exit(1);", "std::terminate();"}) {
+  for (const char* line : {"std::jthread worker;", "auto x = std::async(f);", "std::thread t(f);",
+                           "std::cout << 1;", "printf(\"x\");", "std::printf(\"x\");", "fmt::print(\"x\");",
+                           "std::abort();", "::exit(1);", "std::terminate();"}) {
     plant("src/model/m.cpp", std::string("// a model\n") + line + "\n");
     expect_one(behaviour_faults(project()), "src/model/m.cpp:2: ", ": ");
   }
@@ -105,7 +110,8 @@ TEST_F(Planted, ThreadsPrintsAndExits) {
   plant("src/base/a.cpp", "std::jthread worker;\n");
   plant("src/model/m.cpp",
         "// printf(\"x\"); exit(1)\n/* std::cout\n abort() */ std::snprintf(text, 3, \"exit(%d)\", 1'000);\n"
-        "const char* help = R\"(\nprintf(\"\")\n)\"; on_exit(1); char c = '\"'; int n = std::thread::hardware_concurrency();\n");
+        "const char* help = R\"(\nprintf(\"\")\n)\"; on_exit(1); char c = '\"'; int n = "
+        "std::thread::hardware_concurrency();\n");
   EXPECT_EQ(behaviour_faults(project()), Faults{});
 }
 

@@ -18,7 +18,7 @@ constexpr std::size_t most_entries = 25;
 struct Library {
   std::string_view prefix;
   std::vector<std::string> in;
-  bool only_sources = false;  ///< not in headers, where it would cost every file that includes them
+  bool hidden = false;  ///< not in public headers, where it would cost every file that includes them
 };
 
 const std::vector<Library>& libraries() {
@@ -54,18 +54,33 @@ constexpr std::string_view prints = "the library does not print: return it in th
 constexpr std::string_view ends = "the library does not end the process: throw tangra::Error";
 
 constexpr Word words[] = {
-    {"std::jthread", "base", threads},  {"std::thread", "base", threads}, {"std::async", "base", threads},
-    {"pthread_create", "base", threads}, {"std::execution", "base", threads}, {"#pragma omp", "base", threads},
-    {"std::cout", "", prints},          {"std::cerr", "", prints},        {"std::clog", "", prints},
-    {"printf(", "", prints},            {"fprintf(", "", prints},         {"puts(", "", prints},
-    {"fmt::print(", "", prints},        {"putchar(", "", prints},         {"abort(", "", ends},
-    {"exit(", "", ends},                {"_exit(", "", ends},             {"quick_exit(", "", ends},
+    {"std::jthread", "base", threads},
+    {"std::thread", "base", threads},
+    {"std::async", "base", threads},
+    {"pthread_create", "base", threads},
+    {"std::execution", "base", threads},
+    {"#pragma omp", "base", threads},
+    {"std::cout", "", prints},
+    {"std::cerr", "", prints},
+    {"std::clog", "", prints},
+    {"printf(", "", prints},
+    {"fprintf(", "", prints},
+    {"puts(", "", prints},
+    {"fmt::print(", "", prints},
+    {"putchar(", "", prints},
+    {"abort(", "", ends},
+    {"exit(", "", ends},
+    {"_exit(", "", ends},
+    {"quick_exit(", "", ends},
     {"terminate(", "", ends},
 };
 
-bool is_word_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_word_character(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
 
-/// Whether `word` stands in the line, not as the end or beginning of a longer name, and is not asked about something.
+/// Whether `word` stands in the line, not as the end or beginning of a longer name, and is not asked about
+/// something.
 bool has_word(const std::string& line, std::string_view word) {
   for (std::size_t at = line.find(word); at != std::string::npos; at = line.find(word, at + 1)) {
     if (at > 0 && is_word_character(line[at - 1])) continue;
@@ -77,10 +92,13 @@ bool has_word(const std::string& line, std::string_view word) {
   return false;
 }
 
-std::string at(const fs::path& file, std::size_t line) { return file.string() + ":" + std::to_string(line) + ": "; }
+std::string at(const fs::path& file, std::size_t line) {
+  return file.string() + ":" + std::to_string(line) + ": ";
+}
 
 bool lies_in(const fs::path& file, const std::vector<std::string>& folders) {
-  return std::ranges::any_of(folders, [&](const std::string& folder) { return file.string().starts_with(folder + "/"); });
+  return std::ranges::any_of(
+      folders, [&](const std::string& folder) { return file.string().starts_with(folder + "/"); });
 }
 
 std::string folders_in_words(const std::vector<std::string>& folders) {
@@ -98,10 +116,22 @@ std::string included(const std::string& line) {
   return close == std::string::npos ? std::string() : line.substr(open + 1, close - open - 1);
 }
 
+/// Whether other rooms may include the file.
+bool is_public(const fs::path& project, const fs::path& file) {
+  fs::path room;
+  for (const fs::path& part : file.parent_path()) {
+    if (room.empty() && part != "src") return false;
+    room /= part;
+    if (room.has_parent_path()) break;
+  }
+  const auto headers = room_list(read(project / room / "CMakeLists.txt"), "HEADERS");
+  return std::ranges::find(headers, file.lexically_relative(room).string()) != headers.end();
+}
+
 bool is_text_of_ours(const fs::path& file) {
   const auto extension = file.extension();
-  return extension == ".cpp" || extension == ".h" || extension == ".cmake" || extension == ".sh" || extension == ".py" ||
-         file.filename() == "CMakeLists.txt";
+  return extension == ".cpp" || extension == ".h" || extension == ".cmake" || extension == ".sh" ||
+         extension == ".py" || file.filename() == "CMakeLists.txt";
 }
 
 }  // namespace
@@ -118,9 +148,11 @@ Faults library_faults(const fs::path& project) {
             libraries(), [&](const Library& one) { return path.starts_with(one.prefix); });
         if (path.empty() || library == libraries().end()) continue;
         if (!lies_in(file, library->in)) {
-          faults.push_back(at(file, number) + "includes " + path + ", which belongs to " + folders_in_words(library->in));
-        } else if (library->only_sources && file.extension() == ".h" && !lies_in(file, {"tests"})) {
-          faults.push_back(at(file, number) + "includes " + path + " in a header: include it in the .cpp");
+          faults.push_back(at(file, number) + "includes " + path + ", which belongs to " +
+                           folders_in_words(library->in));
+        } else if (library->hidden && is_public(project, file)) {
+          faults.push_back(at(file, number) + "includes " + path +
+                           " in a public header: include it in the .cpp");
         }
       }
     }
@@ -136,7 +168,8 @@ Faults behaviour_faults(const fs::path& project) {
       ++number;
       for (const Word& word : words) {
         if (!word.room.empty() && lies_in(file, {"src/" + std::string(word.room)})) continue;
-        if (has_word(line, word.text)) faults.push_back(at(file, number) + std::string(word.text) + ": " + std::string(word.why));
+        if (has_word(line, word.text))
+          faults.push_back(at(file, number) + std::string(word.text) + ": " + std::string(word.why));
       }
     }
   }
@@ -156,13 +189,15 @@ Faults size_faults(const fs::path& project) {
       if (!is_text_of_ours(file)) continue;
       const std::size_t lines = lines_of(read(project / file)).size();
       if (lines > most_lines) {
-        faults.push_back(file.string() + ": " + std::to_string(lines) + " lines, of " + std::to_string(most_lines) + " at most");
+        faults.push_back(file.string() + ": " + std::to_string(lines) + " lines, of " +
+                         std::to_string(most_lines) + " at most");
       }
     }
   }
   for (const auto& [folder, count] : entries) {
     if (count > most_entries) {
-      faults.push_back(folder.string() + ": " + std::to_string(count) + " entries, of " + std::to_string(most_entries) + " at most");
+      faults.push_back(folder.string() + ": " + std::to_string(count) + " entries, of " +
+                       std::to_string(most_entries) + " at most");
     }
   }
   return faults;
@@ -171,7 +206,8 @@ Faults size_faults(const fs::path& project) {
 Faults machine_path_faults(const fs::path& project) {
   // Put together here, so that this file does not hold them itself.
   static const std::vector<std::string> beginnings = {std::string("/ho") + "me/", std::string("/ro") + "ot/",
-                                                      std::string("/Us") + "ers/", std::string("/wo") + "rk/"};
+                                                      std::string("/Us") + "ers/",
+                                                      std::string("/wo") + "rk/"};
   Faults faults;
   for (const fs::path& file : files_below(project, "")) {
     const std::string text = read(project / file);
@@ -180,9 +216,12 @@ Faults machine_path_faults(const fs::path& project) {
     for (const std::string& line : lines_of(text)) {
       ++number;
       for (const std::string& beginning : beginnings) {
-        for (std::size_t found = line.find(beginning); found != std::string::npos; found = line.find(beginning, found + 1)) {
+        for (std::size_t found = line.find(beginning); found != std::string::npos;
+             found = line.find(beginning, found + 1)) {
           // "x/home/y" and "../root/" go on from elsewhere.
-          if (found > 0 && (is_word_character(line[found - 1]) || line[found - 1] == '.' || line[found - 1] == '}')) continue;
+          if (found > 0 &&
+              (is_word_character(line[found - 1]) || line[found - 1] == '.' || line[found - 1] == '}'))
+            continue;
           faults.push_back(at(file, number) + "a path of somebody's machine, " + beginning + "...");
           break;
         }
@@ -196,7 +235,8 @@ Faults version_faults(const fs::path& project, const std::string& configured) {
   Faults faults;
   const auto lines = lines_of(read(project / "VERSION"));
   const std::string version = lines.empty() ? std::string() : lines.front();
-  if (version != configured) faults.push_back("VERSION: \"" + version + "\", but CMake was configured with \"" + configured + "\"");
+  if (version != configured)
+    faults.push_back("VERSION: \"" + version + "\", but CMake was configured with \"" + configured + "\"");
   for (const std::string& line : lines_of(read(project / "CHANGELOG.md"))) {
     if (!line.starts_with("## ")) continue;
     if (!line.starts_with("## " + version + " ") && line != "## " + version) {

@@ -10,8 +10,8 @@ using Faults = std::vector<std::string>;
 
 // Each looks at a whole checkout and names every place that breaks its rule.
 
-/// USES in every room's CMakeLists.txt, and every include of another room, follow the arrows; other includes are
-/// "tangra/ROOM/x.h" or the name of a file beside; what other rooms include is listed under HEADERS.
+/// USES in every room's CMakeLists.txt, and every include of another room, follow the arrows; other includes
+/// are "tangra/ROOM/x.h" or the name of a file beside; what other rooms include is listed under HEADERS.
 Faults arrow_faults(const std::filesystem::path& project);
 /// A third-party library is seen by its own rooms alone.
 Faults library_faults(const std::filesystem::path& project);

@@ -10,22 +10,31 @@ namespace {
 
 namespace fs = std::filesystem;
 
-bool is_word(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_'; }
+bool is_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_';
+}
 
 /// Goes through a C++ text and blanks out what is no code.
 class Blanker {
  public:
-  Blanker(std::string_view text, bool keep_strings) : text_(text), result_(text), keep_strings_(keep_strings) {}
+  Blanker(std::string_view text, bool keep_strings)
+      : text_(text), result_(text), keep_strings_(keep_strings) {}
 
   std::string run() {
     while (at_ < text_.size()) {
-      if (starts("//")) blank_to(text_.find('\n', at_));
-      else if (starts("/*")) blank_to(behind("*/", at_ + 2));
-      else if (starts("R\"") && (at_ == 0 || !is_word(text_[at_ - 1]))) raw_string();
-      else if (text_[at_] == '"') literal('"', keep_strings_);
+      if (starts("//"))
+        blank_to(text_.find('\n', at_));
+      else if (starts("/*"))
+        blank_to(behind("*/", at_ + 2));
+      else if (starts("R\"") && (at_ == 0 || !is_word(text_[at_ - 1])))
+        raw_string();
+      else if (text_[at_] == '"')
+        literal('"', keep_strings_);
       // Between digits it is a separator.
-      else if (text_[at_] == '\'' && (at_ == 0 || !is_word(text_[at_ - 1]))) literal('\'', false);
-      else ++at_;
+      else if (text_[at_] == '\'' && (at_ == 0 || !is_word(text_[at_ - 1])))
+        literal('\'', false);
+      else
+        ++at_;
     }
     return std::move(result_);
   }
@@ -49,8 +58,10 @@ class Blanker {
   void literal(char quote, bool keep) {
     std::size_t end = at_ + 1;
     while (end < text_.size() && text_[end] != quote && text_[end] != '\n') end += text_[end] == '\\' ? 2 : 1;
-    if (keep) at_ = std::min(end + 1, text_.size());
-    else blank_to(end + 1);
+    if (keep)
+      at_ = std::min(end + 1, text_.size());
+    else
+      blank_to(end + 1);
   }
 
   std::string_view text_;
@@ -83,15 +94,20 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-std::string code_of(std::string_view text, bool keep_strings) { return Blanker(text, keep_strings).run(); }
+std::string code_of(std::string_view text, bool keep_strings) {
+  return Blanker(text, keep_strings).run();
+}
 
 std::vector<fs::path> files_below(const fs::path& project, const std::string& folder) {
   std::vector<fs::path> files;
   const fs::path top = folder.empty() ? project : project / folder;
   if (!fs::is_directory(top)) return files;
-  for (auto entry = fs::recursive_directory_iterator(top); entry != fs::recursive_directory_iterator(); ++entry) {
-    if (entry->is_directory() && is_left_out(entry->path().filename())) entry.disable_recursion_pending();
-    else if (entry->is_regular_file() && !entry->is_symlink()) files.push_back(fs::relative(entry->path(), project));
+  for (auto entry = fs::recursive_directory_iterator(top); entry != fs::recursive_directory_iterator();
+       ++entry) {
+    if (entry->is_directory() && is_left_out(entry->path().filename()))
+      entry.disable_recursion_pending();
+    else if (entry->is_regular_file() && !entry->is_symlink())
+      files.push_back(fs::relative(entry->path(), project));
   }
   std::ranges::sort(files);
   return files;
@@ -99,7 +115,8 @@ std::vector<fs::path> files_below(const fs::path& project, const std::string& fo
 
 std::vector<fs::path> sources_below(const fs::path& project, const std::string& folder) {
   std::vector<fs::path> files = files_below(project, folder);
-  std::erase_if(files, [](const fs::path& file) { return file.extension() != ".cpp" && file.extension() != ".h"; });
+  std::erase_if(files,
+                [](const fs::path& file) { return file.extension() != ".cpp" && file.extension() != ".h"; });
   return files;
 }
 
@@ -112,9 +129,12 @@ std::vector<std::string> room_list(const std::string& cmake_text, std::string_vi
   std::istringstream stream(text.substr(call, text.find(')', call) - call));
   bool wanted = false;
   for (std::string word; stream >> word;) {
-    const bool is_keyword = std::ranges::all_of(word, [](char c) { return std::isupper(static_cast<unsigned char>(c)) != 0 || c == '_'; });
-    if (is_keyword) wanted = word == keyword;
-    else if (wanted) words.push_back(word);
+    const bool is_keyword = std::ranges::all_of(
+        word, [](char c) { return std::isupper(static_cast<unsigned char>(c)) != 0 || c == '_'; });
+    if (is_keyword)
+      wanted = word == keyword;
+    else if (wanted)
+      words.push_back(word);
   }
   return words;
 }

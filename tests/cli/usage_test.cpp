@@ -1,0 +1,144 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "cli/program.h"
+
+namespace tangra::test {
+namespace {
+
+bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+/// A refused request: one message of one line on standard error, nothing on standard output.
+void expect_refused(const Outcome& outcome, int exit_code, std::initializer_list<const char*> parts) {
+  EXPECT_EQ(outcome.exit_code, exit_code) << outcome.err;
+  EXPECT_EQ(outcome.out, "");
+  EXPECT_TRUE(outcome.err.starts_with("tangra: ")) << outcome.err;
+  EXPECT_TRUE(outcome.err.ends_with('\n'));
+  for (const char* part : parts) EXPECT_TRUE(contains(outcome.err, part)) << part << "\n" << outcome.err;
+}
+
+void expect_one_line(const Outcome& outcome) { EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err; }
+
+TEST(Usage, EveryCommandHasHelpWithExamples) {
+  for (const char* command : {"summary", "jacobian", "jvp", "vjp", "kernel", "verify", "spectrum", "data"}) {
+    const Outcome outcome = tangra({command, "--help"});
+    EXPECT_EQ(outcome.exit_code, 0);
+    EXPECT_EQ(outcome.err, "");
+    EXPECT_TRUE(contains(outcome.out, "Examples:\n  tangra " + std::string(command))) << outcome.out;
+    EXPECT_TRUE(contains(outcome.out, "Usage: tangra " + std::string(command))) << outcome.out;
+  }
+}
+
+TEST(Usage, HelpStatesTheInitialisersDistributions) {
+  const std::string help = tangra({"kernel", "--help"}).out;
+  for (const char* part : {"glorot_uniform", "sqrt(6 / (fan_in + fan_out))", "lecun", "he ", "pytorch", "--reduce"}) {
+    EXPECT_TRUE(contains(help, part)) << part;
+  }
+}
+
+TEST(Usage, TheOverviewListsCommandsAndExitCodes) {
+  const Outcome outcome = tangra({"--help"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  for (const char* part : {"kernel", "verify", "spectrum", "Exit codes", "Flux"}) EXPECT_TRUE(contains(outcome.out, part));
+  const Outcome none = tangra({});
+  EXPECT_EQ(none.exit_code, 2);
+  EXPECT_EQ(none.out, "");
+  EXPECT_EQ(none.err, outcome.out);
+}
+
+TEST(Usage, NoLineOfHelpIsWiderThan110Columns) {
+  for (const std::vector<std::string>& arguments :
+       {std::vector<std::string>{"--help"}, {"kernel", "--help"}, {"jacobian", "--help"}, {"data", "show", "--help"}}) {
+    const std::string help = tangra(arguments).out;
+    for (std::size_t begin = 0; begin < help.size();) {
+      const std::size_t end = help.find('\n', begin);
+      EXPECT_LE(end - begin, 110U) << help.substr(begin, end - begin);
+      begin = end + 1;
+    }
+  }
+}
+
+TEST(Usage, Version) {
+  const Outcome outcome = tangra({"--version"});
+  EXPECT_EQ(outcome.exit_code, 0);
+  EXPECT_EQ(outcome.out, "tangra " TANGRA_VERSION "\n");
+}
+
+TEST(Usage, UnknownCommand) {
+  const Outcome outcome = tangra({"kernle", one_output, "digits"});
+  expect_refused(outcome, 2, {"kernle", "kernel, verify", "tangra --help"});
+  expect_one_line(outcome);
+}
+
+TEST(Usage, UnknownFlag) {
+  const Outcome outcome = tangra({"kernel", one_output, "digits", "--reduec", "sum"});
+  expect_refused(outcome, 2, {"--reduec", "tangra kernel --help"});
+  expect_one_line(outcome);
+}
+
+TEST(Usage, MissingArguments) {
+  expect_refused(tangra({"kernel", one_output}), 2, {"DATA", "tangra kernel --help"});
+  expect_refused(tangra({"jvp", one_output, "digits"}), 2, {"--tangent"});
+  expect_refused(tangra({"data"}), 2, {"tangra data --help"});
+  expect_refused(tangra({"spectrum", one_output}), 2, {"MODEL without DATA"});
+}
+
+TEST(Usage, BadValues) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"kernel", one_output, "digits"});
+    return tangra(more);
+  };
+  expect_refused(with({"--by", "layers"}), 2, {"--by", "layers", "total, layer, parameter"});
+  expect_refused(with({"--memory", "4gib"}), 2, {"--memory", "4gib", "4GiB"});
+  expect_refused(with({"--samples", "5:3"}), 2, {"--samples", "5:3"});
+  expect_refused(with({"--threads", "0"}), 2, {"--threads", "1 to 1024"});
+  expect_refused(with({"--n", "ten"}), 2, {"--n", "ten"});
+  expect_refused(with({"--n2", "3"}), 2, {"--n2", "second data set"});
+  expect_refused(with({"--progress", "always"}), 2, {"--progress", "auto, none"});
+  expect_refused(with({"--precision", "float16"}), 2, {"--precision", "float32, float64"});
+  expect_refused(with({"--init", "xavier"}), 2, {"xavier", "glorot_uniform"});
+  expect_refused(with({"--reduce", "average"}), 2, {"--reduce", "average"});
+}
+
+TEST(Usage, WhatIsNotThereYetIsSaid) {
+  const Outcome resume = tangra({"kernel", one_output, "digits", "--n", "2", "--resume", "-o", "K.npy"});
+  expect_refused(resume, 2, {"--resume", "yet"});
+  expect_refused(tangra({"kernel", one_output, "digits", "--n", "2", "-o", "K.zarr"}), 2, {"K.zarr", ".npy or .npz"});
+}
+
+TEST(Usage, SeveralOutputsNeedAReduction) {
+  const Outcome outcome = tangra({"kernel", ten_outputs, "digits", "--n", "3"});
+  expect_refused(outcome, 2, {"--reduce", "full, trace, mean, diagonal, sum or output=K"});
+  expect_one_line(outcome);
+  EXPECT_EQ(tangra({"kernel", one_output, "digits", "--n", "3"}).exit_code, 0) << "one output needs none";
+}
+
+TEST(Usage, MissingFilesAndUnknownNames) {
+  expect_refused(tangra({"kernel", one_output, "nowhere.npy"}), 3, {"nowhere.npy"});
+  expect_refused(tangra({"kernel", "nowhere.chain", "digits"}), 3, {"nowhere.chain", "chain text"});
+  expect_refused(tangra({"spectrum", "nowhere.npy"}), 3, {"nowhere.npy"});
+  expect_refused(tangra({"data", "show", "nowhere"}), 3, {"nowhere"});
+}
+
+TEST(Usage, WrongWidth) {
+  const char* wide = "Chain(Dense(784 => 8, tanh), Dense(8 => 1))";
+  expect_refused(tangra({"kernel", wide, "digits", "--n", "3"}), 3, {"digits", "64", "784"});
+}
+
+TEST(Usage, UnclosedParenthesisShowsThePlace) {
+  expect_refused(tangra({"summary", "Chain(Dense(64 => 8, tanh)"}), 3, {"chain:1:"});
+}
+
+TEST(Usage, TooLittleMemory) {
+  const Outcome outcome = tangra({"kernel", ten_outputs, "digits", "--reduce", "full", "--memory", "100kB"});
+  expect_refused(outcome, 4, {"--memory"});
+}
+
+TEST(Usage, ErrorsLeaveNothingOnStandardOutputWithJsonEither) {
+  expect_refused(tangra({"kernel", ten_outputs, "digits", "--n", "3", "--json"}), 2, {"--reduce"});
+  expect_refused(tangra({"kernel", one_output, "nowhere.npy", "--json"}), 3, {"nowhere.npy"});
+}
+
+}  // namespace
+}  // namespace tangra::test

@@ -1,0 +1,136 @@
+#include "report/results.h"
+
+#include <limits>
+
+namespace tangra::test {
+
+run::Provenance provenance() {
+  return {.version = "1.2.3",
+          .machine = "An old processor, 2 cores",
+          .simd_target = "AVX2",
+          .threads = 2,
+          .memory_budget = std::size_t{4} << 30,
+          .model_fingerprint = 0xabc,
+          .data_fingerprints = {0x123456789abcdef0U},
+          .seconds = {{"load", 0.25}, {"contraction", 0.75}},
+          .total_seconds = 1,
+          .peak_bytes = std::size_t{3} << 20};
+}
+
+run::ModelSummary model_summary() {
+  return {.name = "chain",
+          .text = "Chain(Dense(2 => 2, sigmoid), Dense(2 => 1))",
+          .input = Shape{2},
+          .output_name = "output",
+          .output = Shape{1},
+          .parameters = 1234567,
+          .frozen = 3};
+}
+
+run::DataSummary data_summary() {
+  return {.name = "digits", .description = "divided by 16", .samples = 3, .shape = Shape{1, 8, 8}, .labels = true};
+}
+
+run::SummaryResult summary_result() {
+  run::SummaryResult result;
+  result.model = model_summary();
+  result.layers = {{.name = "0", .op = "Dense", .shape = Shape{2}, .parameters = {"0.weight", "0.bias"}, .parameter_count = 6}};
+  result.parameters = {{.name = "0.weight", .layer = "0", .shape = Shape{2, 2}, .type = DType::float32, .count = 4,
+                        .bytes = 16, .trainable = true, .why = "the weight of a Dense layer"},
+                       {.name = "0.bias", .layer = "0", .shape = Shape{2}, .type = DType::float32, .count = 2, .bytes = 8,
+                        .trainable = false, .why = "matches --buffers"}};
+  result.parameter_bytes = 24;
+  result.activation_bytes = 2048;
+  return result;
+}
+
+run::ArraysResult arrays_result() {
+  Tensor<double> values(Shape{2, 2});
+  for (Index i = 0; i < 4; ++i) values[i] = static_cast<double>(i) - 1.5;
+  run::ArraysResult result;
+  result.model = model_summary();
+  result.data = data_summary();
+  result.arrays.push_back({"jacobian:0.weight", Array(values)});
+  result.notes = {"full form"};
+  result.precision = "float64";
+  result.provenance = provenance();
+  return result;
+}
+
+run::KernelResult kernel_result() {
+  run::KernelResult result;
+  result.requested.model.text = model_summary().text;
+  result.requested.data.source = "digits";
+  result.requested.data.n = 3;
+  result.requested.reduce = "trace";
+  result.requested.by = run::By::layer;
+  result.model = model_summary();
+  result.data = data_summary();
+  result.reduce = "trace";
+  result.conventions = "K[i,j] = sum over a of K[i,a,j,a]";
+  result.method = "structured";
+  result.precision = "float32";
+  result.shape = Shape{3, 3};
+  result.axes = {"samples", "samples2"};
+  result.parts = {"0", "1", "total"};
+  result.part_traces = {10, 30, 40};
+  result.plan = {{.parameter = "0.weight with its bias", .part = "0", .order = "both Grams", .reason = "cheaper",
+                  .multiply_adds = 66}};
+  result.block_samples = 128;
+  result.multiply_adds = 396;
+  result.statistics = {.trace = 40, .smallest_diagonal = 9.09461, .largest_diagonal = 14.229333,
+                       .largest_entry = 14.229333, .corner = {{14.229333, 11.1088}, {11.1088, 9.09461}}};
+  result.measured_error = verify::MeasuredError{.largest_relative = 1.5e-7, .rms = 1e-7, .largest_entry = 14,
+                                                .samples = {0, 1}, .samples2 = {}, .entries = 4, .near_kinks = 2};
+  result.out = "K.npz";
+  result.provenance = provenance();
+  return result;
+}
+
+run::VerifyRunResult verify_result(bool agree) {
+  run::VerifyRunResult result;
+  result.model = model_summary();
+  result.data = data_summary();
+  result.reduce = "full";
+  result.provenance = provenance();
+  result.result.agree = agree;
+  result.result.methods = {"structured", "jacobian", "differences"};
+  for (const char* parameter : {"0.weight", "0.bias", "total"}) {
+    const bool wrong = !agree && std::string(parameter) != "0.weight";
+    result.result.pairs.push_back({.parameter = parameter, .first = "structured", .second = "jacobian", .what = "kernel",
+                                   .difference = wrong ? std::numeric_limits<double>::quiet_NaN() : 1.25e-15,
+                                   .bound = 2.5e-12, .worst_ratio = 0.1, .largest_difference = 1.5e-15,
+                                   .largest_entry = 14.5, .plane = 0, .row = 1, .column = 2, .agree = !wrong});
+  }
+  result.result.steps = 4321;
+  result.result.steps_skipped = 17;
+  if (!agree) {
+    result.result.first_failure = "0.bias: structured and jacobian part";
+    result.result.failed_parameter = "0.bias";
+    result.result.odd_one_out = "structured";
+  }
+  return result;
+}
+
+run::SpectrumResult spectrum_result() {
+  run::SpectrumResult result;
+  result.source = "K.npy";
+  result.shape = Shape{4, 4};
+  result.spectrum.size = 4;
+  result.spectrum.eigenvalues = {100, 1, 1e-3, -1e-9};
+  result.spectrum.rounding_bound = 1e-6;
+  result.spectrum.rounding_bound_from = "n eps |K| = 1e-6";
+  result.spectrum.verdict = "semidefinite within rounding";
+  result.spectrum.advice = "K is definite or not: rounding hides which";
+  result.spectrum.within_rounding = 1;
+  result.spectrum.condition = std::numeric_limits<double>::infinity();
+  result.spectrum.trace = 101.001;
+  result.spectrum.frobenius = 100.005;
+  result.spectrum.effective_rank = 1.02;
+  result.spectrum.entropy_rank = 1.06;
+  result.spectrum.stable_rank = 1.0001;
+  result.provenance = provenance();
+  return result;
+}
+
+}  // namespace tangra::test

@@ -1,0 +1,19 @@
+#pragma once
+// Results with made-up figures, for tests that look at how they are told.
+#include "tangra/run/result.h"
+
+namespace tangra::test {
+
+run::Provenance provenance();
+run::ModelSummary model_summary();
+run::DataSummary data_summary();
+run::SummaryResult summary_result();
+run::ArraysResult arrays_result();
+/// 3 samples, parts by layer, float32 with a measured error, in K.npz.
+run::KernelResult kernel_result();
+/// Two parameters, three methods; the second parameter's bias is wrong where `agree` is false.
+run::VerifyRunResult verify_result(bool agree);
+/// Eigenvalues 100, 1, 1e-3, -1e-9 and an infinite condition.
+run::SpectrumResult spectrum_result();
+
+}  // namespace tangra::test
