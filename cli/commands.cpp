@@ -28,11 +28,14 @@ auto with_progress(const Options& options, const Run& run) {
 
 template <class Result>
 void deliver(const Result& result, const Options& options) {
-  write_standard_output(options.json ? report::json(result) : report::terminal(result, standard_output_style()));
+  write_standard_output(options.json ? report::json(result)
+                                     : report::terminal(result, standard_output_style()));
 }
 
 /// The description that lies beside a kernel's file.
-std::string beside(const std::string& out) { return out + ".json"; }
+std::string beside(const std::string& out) {
+  return out + ".json";
+}
 
 void check_beside(const run::KernelSpec& spec) {
   std::error_code ignored;
@@ -58,10 +61,12 @@ class Executor {
 
   int operator()(const run::SummarySpec& spec) const { return delivered(run::run_summary(spec)); }
   int operator()(const run::JacobianSpec& spec) const {
-    return delivered(with_progress(options_, [&](const run::Caller& caller) { return run::run_jacobian(spec, caller); }));
+    return delivered(
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_jacobian(spec, caller); }));
   }
   int operator()(const run::ProductSpec& spec) const {
-    return delivered(with_progress(options_, [&](const run::Caller& caller) { return run::run_product(spec, caller); }));
+    return delivered(
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_product(spec, caller); }));
   }
   int operator()(const run::KernelSpec& spec) const {
     spec.validate();
@@ -80,7 +85,8 @@ class Executor {
     return numerics_failed;
   }
   int operator()(const run::SpectrumSpec& spec) const {
-    return delivered(with_progress(options_, [&](const run::Caller& caller) { return run::run_spectrum(spec, caller); }));
+    return delivered(
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_spectrum(spec, caller); }));
   }
   int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
   int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }
@@ -97,6 +103,8 @@ class Executor {
 
 }  // namespace
 
-int execute(const Options& options) { return std::visit(Executor(options), options.request); }
+int execute(const Options& options) {
+  return std::visit(Executor(options), options.request);
+}
 
 }  // namespace tangra::cli

@@ -32,7 +32,9 @@ void describe(const data::DataSet& set, report::DataSetShown& shown) {
 
 }  // namespace
 
-report::DataSetList list_data_sets(const DataListRequest& request) { return {.sets = data::list(request.data_dir)}; }
+report::DataSetList list_data_sets(const DataListRequest& request) {
+  return {.sets = data::list(request.data_dir)};
+}
 
 report::DataSetShown show_data_set(const DataShowRequest& request) {
   report::DataSetShown shown;

@@ -5,8 +5,8 @@
 namespace tangra::cli {
 
 report::DataSetList list_data_sets(const DataListRequest& request);
-/// A named set that is not on this machine is described all the same. Throws Error(input) for an unknown name that is
-/// no file either.
+/// A named set that is not on this machine is described all the same. Throws Error(input) for an unknown name
+/// that is no file either.
 report::DataSetShown show_data_set(const DataShowRequest& request);
 
 }  // namespace tangra::cli

@@ -25,7 +25,8 @@ const char* const summary = R"(Examples:
   tangra summary network.txt --weights W.safetensors --buffers bias
   tangra summary network.txt --json)";
 
-const char* const jacobian = R"(J.npz holds 'output' (N, O) and 'jacobian:NAME' (N, O, shape of NAME) for every parameter asked for,
+const char* const jacobian =
+    R"(J.npz holds 'output' (N, O) and 'jacobian:NAME' (N, O, shape of NAME) for every parameter asked for,
 'jacobian:input' for the input. structured: 'jacobian:NAME/left' and '/right', whose outer products are J.
 
 Examples:
@@ -33,20 +34,23 @@ Examples:
   tangra jacobian network.txt digits --n 20 --wrt 0.weight,1.bias --layout structured -o J.npz
   tangra jacobian network.txt digits --n 20 --wrt input --input-form summed -o J.npz)";
 
-const char* const jvp = R"(The tangent file is an .npz with one array per parameter under its name, and 'input' (N, shape of a sample)
-where the input moves too; what it does not name stands still. The result is J v, one (N, O) array.
+const char* const jvp =
+    R"(The tangent file is an .npz with one array per parameter under its name, and 'input' (N, shape of a
+sample) where the input moves too; what it does not name stands still. The result is J v, (N, O).
 
 Examples:
   tangra jvp network.txt digits --n 20 --tangent T.npz -o Jv.npz)";
 
-const char* const vjp = R"(The cotangent file is an .npy of shape (N, O). The result is u^T J, summed over the samples for each
+const char* const vjp =
+    R"(The cotangent file is an .npy of shape (N, O). The result is u^T J, summed over the samples for each
 parameter.
 
 Examples:
   tangra vjp network.txt digits --n 20 --cotangent C.npy -o uJ.npz)";
 
-const char* const kernel = R"(K[i,a,j,b] = sum over all parameters p of (d f_a(x_i) / d p) (d f_b(x_j) / d p); nothing is divided by the
-number of samples, outputs or parameters. Beside K.npy lies K.npy.json, which tells how it was made.
+const char* const kernel =
+    R"(K[i,a,j,b] = sum over all parameters p of (d f_a(x_i) / d p) (d f_b(x_j) / d p); nothing is divided
+by the number of samples, outputs or parameters. Beside K.npy lies K.npy.json, which tells how it was made.
 
 Examples:
   tangra kernel 'Chain(Dense(64 => 32, relu), Dense(32 => 10), softmax)' digits --n 500 --reduce trace
@@ -55,7 +59,8 @@ Examples:
   tangra kernel network.txt digits --n 100 --reduce full --by layer -o K.npz
   tangra kernel network.txt digits --pairs self --reduce trace --json)";
 
-const char* const verify = R"(Computes the Jacobians and the kernel by ways that share as little code as possible, and compares every
+const char* const verify =
+    R"(Computes the Jacobians and the kernel by ways that share as little code as possible, and compares every
 pair: structured factors, explicit Jacobians by pull-back, forward-mode products, finite differences.
 Exit code 5 where two of them differ by more than rounding explains.
 
@@ -63,7 +68,8 @@ Examples:
   tangra verify 'Chain(Dense(64 => 8, gelu), Dense(8 => 10), softmax)' digits
   tangra verify network.txt data.npy --n 3 --precision float32 --json)";
 
-const char* const spectrum = R"(Eigenvalues of K.npy, or of the kernel of MODEL on DATA, computed in memory. An eigenvalue counts as
+const char* const spectrum =
+    R"(Eigenvalues of K.npy, or of the kernel of MODEL on DATA, computed in memory. An eigenvalue counts as
 negative only where it lies below zero by more than the rounding of K and of the solver.
 
 Examples:
@@ -102,5 +108,7 @@ const char* const reduce =
     "diagonal  K[i,a,j,a], stored (O, N, N)\n"
     "sum       sum over a and b, the kernel of the summed outputs\n"
     "output=k  the kernel of output k alone";
+
+const char* const precision = "float32, float64 or auto: as the network's parameters";
 
 }  // namespace tangra::cli::help

@@ -18,5 +18,6 @@ extern const char* const samples;
 extern const char* const initialisers;
 extern const char* const parameterization;
 extern const char* const reduce;
+extern const char* const precision;
 
 }  // namespace tangra::cli::help

@@ -12,20 +12,28 @@ namespace {
 
 int exit_code_of(ErrorKind kind) {
   switch (kind) {
-    case ErrorKind::usage: return 2;
+    case ErrorKind::usage:
+      return 2;
     case ErrorKind::input:
-    case ErrorKind::unsupported: return 3;
-    case ErrorKind::memory: return 4;
-    case ErrorKind::numerics: return 5;
-    case ErrorKind::interrupted: return 130;
-    case ErrorKind::internal: break;
+    case ErrorKind::unsupported:
+      return 3;
+    case ErrorKind::memory:
+      return 4;
+    case ErrorKind::numerics:
+      return 5;
+    case ErrorKind::interrupted:
+      return 130;
+    case ErrorKind::internal:
+      break;
   }
   return 70;
 }
 
 int answer(const Answer& answer) {
-  if (answer.exit_code == 0) write_standard_output(answer.text);
-  else write_standard_error(answer.text);
+  if (answer.exit_code == 0)
+    write_standard_output(answer.text);
+  else
+    write_standard_error(answer.text);
   return answer.exit_code;
 }
 
@@ -37,7 +45,8 @@ int run(int argc, const char* const* argv) try {
   write_standard_error("tangra: " + std::string(error.what()) + "\n");
   return exit_code_of(error.kind());
 } catch (const std::bad_alloc&) {
-  write_standard_error("tangra: there is not enough memory; take fewer samples, or a smaller --memory budget\n");
+  write_standard_error(
+      "tangra: there is not enough memory; take fewer samples, or a smaller --memory budget\n");
   return exit_code_of(ErrorKind::memory);
 } catch (const std::exception& error) {
   write_standard_error("tangra: " + std::string(error.what()) +

@@ -17,8 +17,8 @@ struct DataShowRequest {
   std::string data_dir = {};
 };
 
-using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec, run::VerifySpec,
-                             run::SpectrumSpec, DataListRequest, DataShowRequest>;
+using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec,
+                             run::VerifySpec, run::SpectrumSpec, DataListRequest, DataShowRequest>;
 
 /// A command line, understood.
 struct Options {

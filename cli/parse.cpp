@@ -1,121 +1,13 @@
-// The only file that sees CLI11, which takes many seconds to compile.
-#include <CLI/CLI.hpp>
-
+// The only file that sees CLI11 (by option_groups.h), which takes many seconds to compile.
 #include <algorithm>
 #include <functional>
+#include <set>
 
-#include "help.h"
+#include "option_groups.h"
 #include "options.h"
-#include "values.h"
 
 namespace tangra::cli {
 namespace {
-
-/// What is common to commands and does not stand in a specification.
-struct Common {
-  bool json = false;
-  std::string progress = "auto";
-  bool force = false;
-  std::string precision;
-  run::Resources resources;
-
-  run::ExistingFile existing() const { return force ? run::ExistingFile::replace : run::ExistingFile::refuse; }
-  run::Precision chosen_precision(run::Precision otherwise) const {
-    if (precision.empty()) return otherwise;
-    return choose<run::Precision>(precision, "--precision", {{"auto", run::Precision::automatic},
-                                                             {"float32", run::Precision::float32},
-                                                             {"float64", run::Precision::float64}});
-  }
-};
-
-/// Calls `use` with the option's text, if the option is given.
-CLI::Option* on_text(CLI::App& app, const std::string& name, std::function<void(const std::string&)> use,
-                     const std::string& description, const std::string& type) {
-  return app.add_option_function<std::string>(name, use, description)->type_name(type);
-}
-
-void add_model(CLI::App& app, load::ModelSpec& model) {
-  app.add_option("MODEL", model.text, help::model)->required()->type_name("");
-}
-
-void add_data(CLI::App& app, data::DataSpec& data) {
-  app.add_option("DATA", data.source, help::samples)->required()->type_name("");
-}
-
-void add_model_options(CLI::App& app, load::ModelSpec& model) {
-  const std::string group = "Network";
-  app.add_option("--init", model.init, help::initialisers)->type_name("NAME")->group(group);
-  app.add_option("--seed", model.seed, "of the random parameters; default 0")->type_name("N")->group(group);
-  app.add_option("--parameterization", model.parameterization, help::parameterization)->type_name("NAME")->group(group);
-  app.add_option("--weights", model.weights, "parameters from an .npz or .safetensors file")
-      ->type_name("FILE")
-      ->group(group);
-  app.add_option("--params", model.params, "only parameters whose names match are trained")
-      ->type_name("REGEX")
-      ->group(group);
-  app.add_option("--buffers", model.buffers, "parameters whose names match are not trained")
-      ->type_name("REGEX")
-      ->group(group);
-}
-
-void add_data_options(CLI::App& app, data::DataSpec& data, const std::string& layout_option) {
-  const std::string group = "Data";
-  app.add_option("--n", data.n, "the first N samples")->type_name("N")->group(group);
-  on_text(
-      app, "--samples", [&data](const std::string& text) { data.samples = parse_range(text, "--samples"); },
-      "samples a up to and without b", "a:b")
-      ->group(group);
-  app.add_option("--data-dir", data.data_dir, "where data sets are looked for first; then in TANGRA_DATA")
-      ->type_name("FOLDER")
-      ->group(group);
-  app.add_option("--scale", data.scale, "factor for the raw values, in place of the set's own")
-      ->type_name("F")
-      ->group(group);
-  app.add_option("--normalize", data.normalize, "(x - MEAN) / STD, one each or one per channel")
-      ->type_name("MEAN[,..]:STD[,..]")
-      ->group(group);
-  on_text(
-      app, layout_option,
-      [&data, layout_option](const std::string& text) {
-        data.nhwc = choose<bool>(text, layout_option, {{"nchw", false}, {"nhwc", true}});
-      },
-      "order of the axes of pictures in a file: nchw (default) or nhwc", "NAME")
-      ->group(group);
-  app.add_option("--labels", data.labels_file, "labels from a file, in place of the set's own")
-      ->type_name("FILE")
-      ->group(group);
-}
-
-void add_precision(CLI::App& app, Common& common) {
-  app.add_option("--precision", common.precision, "float32, float64 or auto: as the network's parameters")
-      ->type_name("NAME");
-}
-
-void add_output(CLI::App& app, std::string& out, Common& common, const std::string& description) {
-  app.add_option("-o,--output", out, description)->type_name("FILE");
-  app.add_flag("--force", common.force, "replace the file where it exists");
-}
-
-void add_resources(CLI::App& app, Common& common) {
-  const std::string group = "Resources";
-  app.add_option("--threads", common.resources.threads, "default: one for each core")
-      ->check([](const std::string& text) {
-        const bool in_range = CLI::Range(1, 1024)(text).empty();
-        return in_range ? std::string() : "--threads takes a number from 1 to 1024, got " + text;
-      })
-      ->type_name("N")
-      ->group(group);
-  on_text(
-      app, "--memory",
-      [&common](const std::string& text) { common.resources.memory = parse_bytes(text, "--memory"); },
-      "budget for large arrays, such as 4GiB; default: 80% of what is free", "SIZE")
-      ->group(group);
-}
-
-void add_report(CLI::App& app, Common& common) {
-  app.add_flag("--json", common.json, "one JSON object on standard output in place of the table");
-  app.add_option("--progress", common.progress, "auto or none")->type_name("NAME");
-}
 
 /// A subcommand and what makes its request once everything is read.
 struct Command {
@@ -147,7 +39,8 @@ class Commands {
   void add_data_sets();
   run::KernelSpec finished_kernel() const;
 
-  CLI::App app_{"tangra: exact per-sample derivatives of neural networks, and their tangent kernels", "tangra"};
+  CLI::App app_{"tangra: exact per-sample derivatives of neural networks, and their tangent kernels",
+                "tangra"};
   std::vector<Command> commands_;
   Common common_;
   load::ModelSpec model_;
@@ -167,6 +60,7 @@ class Commands {
 
 Commands::Commands() {
   app_.require_subcommand(1);
+  app_.set_help_flag("-h,--help", "print this help and leave");  // commands take it over
   app_.footer(help::overview);
   app_.set_version_flag("--version", std::string("tangra ") + TANGRA_VERSION, "print the version and leave");
   app_.get_formatter()->column_width(32);
@@ -198,9 +92,10 @@ void Commands::add_jacobian() {
   CLI::App& app = add("jacobian", "Jacobians, sample by sample", help::jacobian);
   add_model(app, model_);
   add_data(app, data_);
-  app.add_option("--wrt", jacobian_.wrt, "by what: parameters (default), input, or names, with commas between")
+  app.add_option("--wrt", jacobian_.wrt,
+                 "by what: parameters (default), input, or names, with commas between")
       ->delimiter(',')
-      ->type_name("NAME,..");
+      ->option_text("NAME,..");
   app.add_option("--of", jacobian_.of, "of what: output (default), or a value's name")->type_name("NAME");
   app.add_option("--layout", layout_, "dense (default) or structured: the factors whose product is J")
       ->type_name("NAME");
@@ -208,58 +103,62 @@ void Commands::add_jacobian() {
                  "of input Jacobians: blocks (default), (N, O, features); full,\n"
                  "(N, O, features, N) with its zeros; summed over outputs, (N, features)")
       ->type_name("NAME");
-  add_precision(app, common_);
+  add_precision(app, common_, help::precision);
   add_output(app, jacobian_.out, common_, ".npz; without it only the table");
   add_report(app, common_);
   add_model_options(app, model_);
   add_data_options(app, data_, "--data-layout");
   add_resources(app, common_);
   commands_.push_back({&app, [this] {
-    run::JacobianSpec spec = jacobian_;
-    if (!layout_.empty()) {
-      spec.layout = choose<run::JacobianLayout>(
-          layout_, "--layout",
-          {{"dense", run::JacobianLayout::dense}, {"structured", run::JacobianLayout::structured}});
-    }
-    if (!input_form_.empty()) {
-      spec.input_form = choose<run::InputForm>(input_form_, "--input-form", {{"blocks", run::InputForm::blocks},
-                                                                             {"full", run::InputForm::full},
-                                                                             {"summed", run::InputForm::summed}});
-    }
-    spec.model = model_;
-    spec.data = data_;
-    spec.precision = common_.chosen_precision(spec.precision);
-    spec.existing = common_.existing();
-    spec.resources = common_.resources;
-    return Request(spec);
-  }});
+                         run::JacobianSpec spec = jacobian_;
+                         if (!layout_.empty()) {
+                           spec.layout =
+                               choose<run::JacobianLayout>(layout_, "--layout",
+                                                           {{"dense", run::JacobianLayout::dense},
+                                                            {"structured", run::JacobianLayout::structured}});
+                         }
+                         if (!input_form_.empty()) {
+                           spec.input_form = choose<run::InputForm>(input_form_, "--input-form",
+                                                                    {{"blocks", run::InputForm::blocks},
+                                                                     {"full", run::InputForm::full},
+                                                                     {"summed", run::InputForm::summed}});
+                         }
+                         spec.model = model_;
+                         spec.data = data_;
+                         spec.precision = common_.chosen_precision(spec.precision);
+                         spec.existing = common_.existing();
+                         spec.resources = common_.resources;
+                         return Request(spec);
+                       }});
 }
 
 void Commands::add_product(bool forward) {
-  CLI::App& app = forward ? add("jvp", "J v: how the outputs move with the parameters or the input", help::jvp)
-                          : add("vjp", "u^T J: what the outputs ask of the parameters", help::vjp);
+  CLI::App& app = forward
+                      ? add("jvp", "J v: how the outputs move with the parameters or the input", help::jvp)
+                      : add("vjp", "u^T J: what the outputs ask of the parameters", help::vjp);
   add_model(app, model_);
   add_data(app, data_);
   app.add_option(forward ? "--tangent" : "--cotangent", product_.directions,
                  forward ? ".npz with tangents by name" : ".npy of (N, outputs)")
       ->required()
       ->type_name("FILE");
-  add_precision(app, common_);
-  add_output(app, product_.out, common_, forward ? ".npy or .npz; without it only the table" : ".npz; without it only the table");
+  add_precision(app, common_, help::precision);
+  add_output(app, product_.out, common_,
+             forward ? ".npy or .npz; without it only the table" : ".npz; without it only the table");
   add_report(app, common_);
   add_model_options(app, model_);
   add_data_options(app, data_, "--layout");
   add_resources(app, common_);
   commands_.push_back({&app, [this, forward] {
-    run::ProductSpec spec = product_;
-    spec.forward = forward;
-    spec.model = model_;
-    spec.data = data_;
-    spec.precision = common_.chosen_precision(spec.precision);
-    spec.existing = common_.existing();
-    spec.resources = common_.resources;
-    return Request(spec);
-  }});
+                         run::ProductSpec spec = product_;
+                         spec.forward = forward;
+                         spec.model = model_;
+                         spec.data = data_;
+                         spec.precision = common_.chosen_precision(spec.precision);
+                         spec.existing = common_.existing();
+                         spec.resources = common_.resources;
+                         return Request(spec);
+                       }});
 }
 
 void Commands::add_kernel_choices(CLI::App& app) {
@@ -276,13 +175,14 @@ void Commands::add_kernel_choices(CLI::App& app) {
   on_text(
       app, "--method",
       [this](const std::string& text) {
-        kernel_.method = choose<run::Method>(text, "--method", {{"auto", run::Method::automatic},
-                                                                {"structured", run::Method::structured},
-                                                                {"jacobian", run::Method::jacobian},
-                                                                {"product", run::Method::product}});
+        kernel_.method = choose<run::Method>(text, "--method",
+                                             {{"auto", run::Method::automatic},
+                                              {"structured", run::Method::structured},
+                                              {"jacobian", run::Method::jacobian},
+                                              {"product", run::Method::product}});
       },
       "auto (default), structured, jacobian or product", "NAME");
-  add_precision(app, common_);
+  add_precision(app, common_, help::precision);
 }
 
 void Commands::add_kernel() {
@@ -295,13 +195,15 @@ void Commands::add_kernel() {
       app, "--by",
       [this](const std::string& text) {
         kernel_.by = choose<run::By>(
-            text, "--by", {{"total", run::By::total}, {"layer", run::By::layer}, {"parameter", run::By::parameter}});
+            text, "--by",
+            {{"total", run::By::total}, {"layer", run::By::layer}, {"parameter", run::By::parameter}});
       },
       "total (default), layer or parameter: the kernel in parts, as .npz", "NAME");
   on_text(
       app, "--pairs",
       [this](const std::string& text) {
-        kernel_.pairs = choose<run::Pairs>(text, "--pairs", {{"all", run::Pairs::all}, {"self", run::Pairs::self}});
+        kernel_.pairs =
+            choose<run::Pairs>(text, "--pairs", {{"all", run::Pairs::all}, {"self", run::Pairs::self}});
       },
       "all (default), or self: each sample with itself alone", "NAME");
   app.add_option("--conjugate", kernel_.conjugate, "the Gram matrix of a layer's activations instead")
@@ -313,7 +215,8 @@ void Commands::add_kernel() {
   add_data_options(app, data_, "--layout");
   app.add_option("--n2", data2_.n, "the first N samples of DATA2")->type_name("N")->group("Data");
   on_text(
-      app, "--samples2", [this](const std::string& text) { data2_.samples = parse_range(text, "--samples2"); },
+      app, "--samples2",
+      [this](const std::string& text) { data2_.samples = parse_range(text, "--samples2"); },
       "samples of DATA2", "a:b")
       ->group("Data");
   add_resources(app, common_);
@@ -356,49 +259,64 @@ void Commands::add_verify() {
   add_model(app, model_);
   add_data(app, data_);
   app.add_option("--reduce", verify_.reduce, "as for kernel; default full")->type_name("R");
-  app.add_option("--precision", common_.precision, "of the structured method: float64 (default) or float32")
-      ->type_name("NAME");
+  add_precision(app, common_, "of the structured method: float64 (default) or float32");
   add_report(app, common_);
   add_model_options(app, model_);
   add_data_options(app, data_, "--layout");
   add_resources(app, common_);
   commands_.push_back({&app, [this] {
-    run::VerifySpec spec = verify_;
-    spec.model = model_;
-    spec.data = data_;
-    spec.precision = common_.chosen_precision(spec.precision);
-    spec.resources = common_.resources;
-    return Request(spec);
-  }});
+                         run::VerifySpec spec = verify_;
+                         spec.model = model_;
+                         spec.data = data_;
+                         spec.precision = common_.chosen_precision(spec.precision);
+                         spec.resources = common_.resources;
+                         return Request(spec);
+                       }});
 }
 
 void Commands::add_spectrum() {
   CLI::App& app = add("spectrum", "eigenvalues of a kernel and what they say of it", help::spectrum);
-  app.add_option("KERNEL|MODEL", model_.text, "a .npy file, or a network with DATA")->required()->type_name("");
+  app.add_option("KERNEL|MODEL", model_.text, "a .npy file, or a network with DATA")
+      ->required()
+      ->type_name("");
   app.add_option("DATA", data_.source, help::samples)->type_name("");
-  app.add_option("--top", spectrum_.top, "how many eigenvalues are listed; default all in JSON")->type_name("K");
+  app.add_option("--top", spectrum_.top, "how many eigenvalues are listed; default all in JSON")
+      ->type_name("K");
   add_kernel_choices(app);
   add_report(app, common_);
   add_model_options(app, model_);
   add_data_options(app, data_, "--layout");
   add_resources(app, common_);
-  commands_.push_back({&app, [this] {
-    run::SpectrumSpec spec = spectrum_;
-    spec.resources = common_.resources;
-    if (!data_.source.empty()) {
-      spec.from_model = finished_kernel();
-      return Request(spec);
-    }
-    if (load::is_chain_text(model_.text) || !kernel_.reduce.empty()) {
-      throw Error(ErrorKind::usage, {.what = "a network has a kernel on data only",
-                                     .where = "spectrum",
-                                     .got = "MODEL without DATA",
-                                     .expected = "K.npy, or MODEL DATA --reduce R",
-                                     .cure = {}});
-    }
-    spec.kernel = model_.text;
-    return Request(spec);
-  }});
+  commands_.push_back(
+      {&app, [this, &app] {
+         static const std::set<std::string> of_files = {"--top", "--json", "--progress", "--threads",
+                                                        "--memory"};
+         run::SpectrumSpec spec = spectrum_;
+         spec.resources = common_.resources;
+         if (!data_.source.empty()) {
+           spec.from_model = finished_kernel();
+           return Request(spec);
+         }
+         if (load::is_chain_text(model_.text) || !kernel_.reduce.empty()) {
+           throw Error(ErrorKind::usage, {.what = "a network has a kernel on data only",
+                                          .where = "spectrum",
+                                          .got = "MODEL without DATA",
+                                          .expected = "K.npy, or MODEL DATA --reduce R",
+                                          .cure = {}});
+         }
+         for (const CLI::Option* option : app.get_options()) {
+           if (option->count() == 0 || option->get_positional() || of_files.contains(option->get_name()))
+             continue;
+           throw Error(ErrorKind::usage,
+                       {.what = "this belongs to a network and its data, not to a kernel's file",
+                        .where = option->get_name(),
+                        .got = {},
+                        .expected = {},
+                        .cure = "Leave it out, or give MODEL DATA"});
+         }
+         spec.kernel = model_.text;
+         return Request(spec);
+       }});
 }
 
 void Commands::add_data_sets() {
@@ -407,7 +325,8 @@ void Commands::add_data_sets() {
   CLI::App& list = *app.add_subcommand("list", "all of them, and whether they are on this machine");
   list.add_option("--data-dir", list_.data_dir, "where they are looked for first")->type_name("FOLDER");
   list.add_flag("--json", common_.json, "one JSON object in place of the table");
-  CLI::App& show = *app.add_subcommand("show", "one of them, or a file: shape, licence, classes, the first sample");
+  CLI::App& show =
+      *app.add_subcommand("show", "one of them, or a file: shape, licence, classes, the first sample");
   show.add_option("NAME", show_.source, "a name or a file")->required()->type_name("");
   show.add_option("--data-dir", show_.data_dir, "where it is looked for first")->type_name("FOLDER");
   show.add_flag("--json", common_.json, "one JSON object in place of the table");
@@ -416,7 +335,8 @@ void Commands::add_data_sets() {
 }
 
 Request Commands::request() const {
-  const auto chosen = std::ranges::find_if(commands_, [](const Command& command) { return command.app->parsed(); });
+  const auto chosen =
+      std::ranges::find_if(commands_, [](const Command& command) { return command.app->parsed(); });
   TANGRA_ENSURE(chosen != commands_.end());
   return chosen->request();
 }
@@ -428,7 +348,8 @@ bool Commands::knows(const std::string& name) const {
 
 std::string Commands::names() const {
   std::string names;
-  for (const CLI::App* each : app_.get_subcommands(nullptr)) names += (names.empty() ? "" : ", ") + each->get_name();
+  for (const CLI::App* each : app_.get_subcommands(nullptr))
+    names += (names.empty() ? "" : ", ") + each->get_name();
   return names;
 }
 
@@ -441,12 +362,26 @@ std::string Commands::current() const {
   return name;
 }
 
+/// The innermost command that was named, and its help.
+std::string help_of(CLI::App& app) {
+  const CLI::App* innermost = &app;
+  std::string parents;
+  while (!innermost->get_subcommands().empty()) {
+    parents += (parents.empty() ? "" : " ") + innermost->get_name();
+    innermost = innermost->get_subcommands().front();
+  }
+  std::string text = innermost->help(parents);
+  for (std::size_t at = text.find("\n\n\n"); at != std::string::npos; at = text.find("\n\n\n"))
+    text.erase(at, 1);
+  return text;
+}
+
 }  // namespace
 
 std::variant<Options, Answer> parse(int argc, const char* const* argv) {
   Commands commands;
   const std::string first = argc > 1 ? argv[1] : "";
-  if (first.empty()) return Answer{2, commands.app().help()};
+  if (first.empty()) return Answer{2, help_of(commands.app())};
   if (first.front() != '-' && !commands.knows(first)) {
     throw Error(ErrorKind::usage, {.what = "there is no such command",
                                    .where = "tangra",
@@ -457,17 +392,15 @@ std::variant<Options, Answer> parse(int argc, const char* const* argv) {
   try {
     commands.app().parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto& chosen = commands.app().get_subcommands();
-    const CLI::App* innermost = chosen.empty() ? &commands.app() : chosen.front();
-    while (!innermost->get_subcommands().empty()) innermost = innermost->get_subcommands().front();
-    return Answer{0, innermost->help(chosen.empty() ? "" : commands.current())};
+    return Answer{0, help_of(commands.app())};
   } catch (const CLI::CallForVersion& version) {
     return Answer{0, std::string(version.what()) + "\n"};
   } catch (const CLI::ParseError& error) {
     return Answer{2, "tangra: " + std::string(error.what()) + ". See " + commands.current() + " --help\n"};
   }
   Options options{.request = commands.request(), .json = commands.common().json};
-  options.progress = choose<bool>(commands.common().progress, "--progress", {{"auto", true}, {"none", false}});
+  options.progress =
+      choose<bool>(commands.common().progress, "--progress", {{"auto", true}, {"none", false}});
   return options;
 }
 

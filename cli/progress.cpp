@@ -27,8 +27,10 @@ std::string clock_text(double seconds) {
   const auto whole = static_cast<long>(std::lround(std::min(seconds, 3.5e8)));
   if (whole < 60) return std::to_string(whole) + " s";
   char text[48];
-  if (whole < 3600) std::snprintf(text, sizeof(text), "%ld:%02ld", whole / 60, whole % 60);
-  else std::snprintf(text, sizeof(text), "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
+  if (whole < 3600)
+    std::snprintf(text, sizeof(text), "%ld:%02ld", whole / 60, whole % 60);
+  else
+    std::snprintf(text, sizeof(text), "%ld:%02ld:%02ld", whole / 3600, whole / 60 % 60, whole % 60);
   return text;
 }
 
@@ -41,12 +43,13 @@ std::string rate_text(double rate) {
 
 ProgressLine::Surroundings own_surroundings() {
   const auto start = std::chrono::steady_clock::now();
-  return {.terminal = standard_error_is_terminal(),
-          .unicode = standard_output_style().unicode,
-          .width = [] { return terminal_width(STDERR_FILENO, 80); },
-          .seconds =
-              [start] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); },
-          .write = write_standard_error};
+  return {
+      .terminal = standard_error_is_terminal(),
+      .unicode = standard_output_style().unicode,
+      .width = [] { return terminal_width(STDERR_FILENO, 80); },
+      .seconds =
+          [start] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); },
+      .write = write_standard_error};
 }
 
 }  // namespace
@@ -67,7 +70,8 @@ std::string ProgressLine::figures(double done, double total) const {
   std::string text = number("%3.0f %%", std::floor(100 * share));
   const double spent = now_ - step_start_;
   const double rate = spent > 0 ? (done - start_done_) / spent : 0;
-  if (rate > 0 && spent > 0.5) text += "  " + rate_text(rate) + "  ETA " + clock_text(std::max(total - done, 0.0) / rate);
+  if (rate > 0 && spent > 0.5)
+    text += "  " + rate_text(rate) + "  ETA " + clock_text(std::max(total - done, 0.0) / rate);
   return text;
 }
 
@@ -81,8 +85,10 @@ std::string ProgressLine::bar_line(double done, double total) const {
   const auto filled = static_cast<Index>(share * static_cast<double>(width));
   std::string bar;
   for (Index c = 0; c < width; ++c) {
-    if (surroundings_.unicode) bar += c < filled ? "━" : "┄";
-    else bar += c < filled ? "#" : ".";
+    if (surroundings_.unicode)
+      bar += c < filled ? "━" : "┄";
+    else
+      bar += c < filled ? "#" : ".";
   }
   return what_ + "  " + bar + behind;
 }
@@ -100,7 +106,7 @@ void ProgressLine::report(std::string_view what, double done, double total) {
     surroundings_.write(wipe + bar_line(done, total));
     on_screen_ = true;
   } else {
-    surroundings_.write("tangra: " + what_ + figures(done, total).insert(0, " ") + "\n");
+    surroundings_.write("tangra: " + what_ + " " + figures(done, total) + "\n");
   }
 }
 

@@ -7,15 +7,15 @@
 
 namespace tangra::cli {
 
-/// Tells people how far a run is: on a terminal one line that is rewritten and wiped at the end, elsewhere a line every
-/// ten seconds, so that short runs leave a log clean.
+/// Tells people how far a run is: on a terminal one line that is rewritten and wiped at the end, elsewhere a
+/// line every ten seconds, so that short runs leave a log clean.
 class ProgressLine final : public Progress {
  public:
   struct Surroundings {
     bool terminal = false;
     bool unicode = false;
-    std::function<Index()> width;                  ///< of the terminal, asked for each time
-    std::function<double()> seconds;               ///< of a clock that never goes back
+    std::function<Index()> width;     ///< of the terminal, asked for each time
+    std::function<double()> seconds;  ///< of a clock that never goes back
     std::function<void(std::string_view)> write;
   };
 

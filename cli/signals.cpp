@@ -8,7 +8,9 @@ namespace {
 std::atomic<bool> stop{false};
 static_assert(std::atomic<bool>::is_always_lock_free, "a signal handler may touch nothing else");
 
-extern "C" void remember_signal(int) { stop.store(true); }
+extern "C" void remember_signal(int) {
+  stop.store(true);
+}
 
 void handle(int signal) {
   struct sigaction before {};
@@ -28,6 +30,8 @@ void install_signal_handlers() {
   std::signal(SIGPIPE, SIG_IGN);
 }
 
-const std::atomic<bool>& cancelled() { return stop; }
+const std::atomic<bool>& cancelled() {
+  return stop;
+}
 
 }  // namespace tangra::cli

@@ -30,7 +30,9 @@ std::string environment(const char* name) {
   return value == nullptr ? std::string() : value;
 }
 
-bool smart_terminal(int descriptor) { return isatty(descriptor) == 1 && environment("TERM") != "dumb"; }
+bool smart_terminal(int descriptor) {
+  return isatty(descriptor) == 1 && environment("TERM") != "dumb";
+}
 
 /// As the C library reads the locale's variables, without its tables.
 bool unicode_locale() {
@@ -66,13 +68,18 @@ void write_standard_output(std::string_view text) {
                                  .cure = {}});
 }
 
-void write_standard_error(std::string_view text) { static_cast<void>(write_all(STDERR_FILENO, text)); }
+void write_standard_error(std::string_view text) {
+  static_cast<void>(write_all(STDERR_FILENO, text));
+}
 
-bool standard_error_is_terminal() { return smart_terminal(STDERR_FILENO); }
+bool standard_error_is_terminal() {
+  return smart_terminal(STDERR_FILENO);
+}
 
 Index terminal_width(int descriptor, Index otherwise) {
   winsize size{};
-  if (isatty(descriptor) == 1 && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0) return size.ws_col;
+  if (isatty(descriptor) == 1 && ioctl(descriptor, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+    return size.ws_col;
   return otherwise;
 }
 

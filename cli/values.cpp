@@ -19,15 +19,15 @@ bool take_number(std::string_view& text, T& value) {
 /// Bytes of a unit; 0 for an unknown one.
 double bytes_of_unit(std::string_view unit) {
   constexpr auto units = std::to_array<std::pair<std::string_view, double>>({{"", 1},
-                                                                            {"B", 1},
-                                                                            {"kB", 1e3},
-                                                                            {"MB", 1e6},
-                                                                            {"GB", 1e9},
-                                                                            {"TB", 1e12},
-                                                                            {"KiB", 0x1p10},
-                                                                            {"MiB", 0x1p20},
-                                                                            {"GiB", 0x1p30},
-                                                                            {"TiB", 0x1p40}});
+                                                                             {"B", 1},
+                                                                             {"kB", 1e3},
+                                                                             {"MB", 1e6},
+                                                                             {"GB", 1e9},
+                                                                             {"TB", 1e12},
+                                                                             {"KiB", 0x1p10},
+                                                                             {"MiB", 0x1p20},
+                                                                             {"GiB", 0x1p30},
+                                                                             {"TiB", 0x1p40}});
   for (const auto& [name, bytes] : units) {
     if (unit == name) return bytes;
   }
@@ -42,7 +42,8 @@ std::size_t parse_bytes(const std::string& text, std::string_view option) {
   const bool is_number = take_number(rest, number);
   while (rest.starts_with(' ')) rest.remove_prefix(1);
   const double bytes = number * bytes_of_unit(rest);
-  if (is_number && std::isfinite(bytes) && bytes >= 1 && bytes < 0x1p62) return static_cast<std::size_t>(bytes);
+  if (is_number && std::isfinite(bytes) && bytes >= 1 && bytes < 0x1p62)
+    return static_cast<std::size_t>(bytes);
   throw Error(ErrorKind::usage, {.what = "this is not an amount of memory",
                                  .where = std::string(option),
                                  .got = text,

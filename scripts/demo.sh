@@ -45,7 +45,7 @@ show() {
 network='Chain(Dense(64 => 100, relu), Dense(100 => 10))'
 started=$SECONDS
 show tangra summary "$network"
-show tangra kernel "$network" digits --n 1000 --reduce trace -o K.npy --force
+show tangra kernel "$network" digits --reduce trace -o K.npy --force
 show tangra spectrum K.npy --top 5
 show tangra verify 'Chain(Dense(64 => 4, tanh), Dense(4 => 3))' digits --n 3 --reduce trace
 
@@ -56,6 +56,6 @@ tells how it was made. The program is $project/build/default/bin/tangra. To go o
 
   export PATH=$project/build/default/bin:\$PATH
   tangra --help
-  tangra kernel '$network' digits --n 1000 --reduce trace --by layer
+  tangra kernel '$network' digits --reduce trace --by layer
   tangra data list
 END

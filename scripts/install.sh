@@ -31,7 +31,7 @@ check_only=no
 for argument in "$@"; do
   case "$argument" in
     --bench) needed+=("libbenchmark-dev|benchmarks") ;;
-    --tidy) needed+=("clang-tidy|static analysis") ;;
+    --tidy) needed+=("clang-tidy-16|static analysis") ;;
     --data) needed+=("dataset-fashion-mnist|70,000 pictures to try the program on") ;;
     --check) check_only=yes ;;
     -h | --help)

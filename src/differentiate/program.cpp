@@ -47,6 +47,12 @@ Program<T>::Program(std::shared_ptr<const Graph> graph, const Context& context, 
 }
 
 template <class T>
+bool Program<T>::has_outer_form(NodeId node, int input) const {
+  const auto& own = place(graph_->node(node).inputs[static_cast<std::size_t>(input)]);
+  return own && own->as_matrix() && op(node).has_outer_form(graph_->node(node), input_shapes(node), input);
+}
+
+template <class T>
 void Program<T>::look_up_operators() {
   for (const Node& node : graph_->nodes) {
     ops_.push_back(ops::find_op(node.op));

@@ -29,6 +29,8 @@ class Program {
   /// Where the entries of a batch-free value stand in one parameter, if they do: transposes, slices and constant factors
   /// are resolved, anything else is pulled back.
   const std::optional<factors::Place>& place(ValueId value) const { return places_[static_cast<std::size_t>(value)]; }
+  /// Whether input `input` of the node is used in the outer form and its place can be read as the matrix of that form.
+  bool has_outer_form(NodeId node, int input) const;
 
  private:
   void look_up_operators();

@@ -121,7 +121,7 @@ class ReverseSweep {
       const bool shortcuts = !targets_.explicit_parameters;
       const bool passes = shortcuts && program_.op(id).passes_cotangent(node, program_.input_shapes(id), index);
       if (shortcuts && is_use && program_.place(input)) {
-        if (program_.op(id).has_outer_form(node, program_.input_shapes(id), index)) {
+        if (program_.has_outer_form(id, index)) {
           add_outer_term(id, call, index);
         } else if (passes) {
           add_vector_term(*program_.place(input), slot(node.outputs.front()));
@@ -156,8 +156,8 @@ class ReverseSweep {
     const Node& node = graph_.node(id);
     const Shared& cotangent = slot(node.outputs.front());
     ops::OuterUse<T> use = program_.op(id).outer_use(*call, directions_, cotangent->data(), input);
-    const Place& place = *program_.place(node.inputs[static_cast<std::size_t>(input)]);
-    TANGRA_ENSURE(place.shape.rank() == 2);
+    const Place place = *program_.place(node.inputs[static_cast<std::size_t>(input)])->as_matrix();
+    TANGRA_ENSURE(place.shape == (use.transposed ? Shape{use.fan_in, use.channels} : Shape{use.channels, use.fan_in}));
     Term<T> term{.place = place, .form = Form::outer, .left = {}, .right = {}, .positions = use.positions};
     if (use.transposed) {
       std::swap(term.place.shape[0], term.place.shape[1]);

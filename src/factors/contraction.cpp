@@ -3,15 +3,34 @@
 #include <algorithm>
 
 #include "tangra/base/error.h"
+#include "tangra/linalg/gemm.h"
 
 namespace tangra::factors {
 namespace {
+
+/// Adds the rows of an outer term to J [n, R, C K], over the entries of its region in their order: for every row
+/// left^T [C, D] right [D, K].
+template <class T>
+void add_outer_rows(const Term<T>& term, Index rows, Index directions, T* jacobian, const Context& context) {
+  const Index channels = term.place.shape[0];
+  const Index fan_in = term.place.shape[1];
+  const T scale = static_cast<T>(term.place.scale);
+  context.pool.parallel_for(rows, [&](Index row, int) {
+    const T* right = term.right->data() + row / directions * term.positions * fan_in;
+    const MatrixView<const T> left = matrix(term.left->data() + row * term.positions * channels, term.positions, channels);
+    T* target = jacobian + row * channels * fan_in;
+    linalg::gemm<T>(context, linalg::Engine::fast, left.transposed(), matrix(right, term.positions, fan_in), true,
+                    matrix(target, channels, fan_in));
+    if (scale == 1) return;
+    for (Index e = 0; e < channels * fan_in; ++e) target[e] *= scale;
+  });
+}
 
 /// The explicit rows of a contraction's terms: [n, R, size] over the region where all speak of the same entries, over
 /// the whole parameter otherwise. Shares the memory of a single explicit term.
 template <class T>
 std::shared_ptr<const Tensor<T>> explicit_rows(const FactorBlock<T>& block, const Contraction& contraction,
-                                               const std::vector<Index>& sizes, double& scale) {
+                                               const std::vector<Index>& sizes, const Context& context, double& scale) {
   const auto term = [&](int index) -> const Term<T>& { return block.terms[static_cast<std::size_t>(index)]; };
   const Term<T>& first = term(contraction.terms.front());
   scale = 1;
@@ -24,6 +43,12 @@ std::shared_ptr<const Tensor<T>> explicit_rows(const FactorBlock<T>& block, cons
   for (const int index : contraction.terms) {
     chosen.terms.push_back(term(index));
     one_region = one_region && term(index).place.same_entries(first.place);
+  }
+  const Index all_rows = block.samples * block.directions;
+  if (contraction.terms.size() == 1 && first.form == Form::outer) {
+    auto rows = std::make_shared<Tensor<T>>(Shape{block.samples, block.directions, first.place.shape.elements()});
+    add_outer_rows(first, all_rows, block.directions, rows->data(), context);
+    return rows;
   }
   Index size = sizes[static_cast<std::size_t>(contraction.parameter)];
   if (one_region) {
@@ -119,7 +144,7 @@ std::size_t PackedBlock<T>::bytes() const {
 
 template <class T>
 PackedBlock<T> pack_block(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes,
-                          linalg::Side side) {
+                          linalg::Side side, const Context& context) {
   PackedBlock<T> packed;
   packed.samples = block.samples;
   for (const Contraction& contraction : plan.contractions) {
@@ -129,7 +154,7 @@ PackedBlock<T> pack_block(const FactorBlock<T>& block, const ContractionPlan& pl
       continue;
     }
     typename PackedBlock<T>::Pair pair;
-    const auto rows = explicit_rows(block, contraction, sizes, pair.scale);
+    const auto rows = explicit_rows(block, contraction, sizes, context, pair.scale);
     const Index size = block.samples * block.directions == 0 ? 0 : rows->size() / (block.samples * block.directions);
     pair.left = pack_rows(*rows, block.samples, plan.layout, size, side);
     pairs.push_back(std::move(pair));
@@ -211,7 +236,7 @@ void add_self_streams(const FactorBlock<T>& block, const Contraction& contractio
 
 template <class T>
 void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes, int part,
-                   T* result) {
+                   T* result, const Context& context) {
   const Index entries = plan.layout.planes * plan.layout.full * plan.layout.full;
   for (const Contraction& contraction : plan.contractions) {
     if (contraction.part != part) continue;
@@ -220,7 +245,7 @@ void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, con
       continue;
     }
     double scale = 1;
-    const auto rows = explicit_rows(block, contraction, sizes, scale);
+    const auto rows = explicit_rows(block, contraction, sizes, context, scale);
     const Index size = block.samples == 0 ? 0 : rows->size() / (block.samples * block.directions);
     for (Index i = 0; i < block.samples; ++i) {
       const T* own = rows->data() + i * block.directions * size;
@@ -232,10 +257,11 @@ void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, con
 #define TANGRA_INSTANTIATE(T)                                                                                        \
   template struct PackedBlock<T>;                                                                                    \
   template PackedBlock<T> pack_block<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&,    \
-                                        linalg::Side);                                                               \
+                                        linalg::Side, const Context&);                                               \
   template std::vector<linalg::TileProduct<T>> tile_products<T>(const ContractionPlan&, const PackedBlock<T>&,       \
                                                                 const PackedBlock<T>&, Index, int);                  \
-  template void contract_self<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&, int, T*);
+  template void contract_self<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&, int, T*, \
+                                 const Context&);
 TANGRA_INSTANTIATE(float)
 TANGRA_INSTANTIATE(double)
 #undef TANGRA_INSTANTIATE

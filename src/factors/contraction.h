@@ -2,6 +2,7 @@
 #include <string>
 #include <vector>
 
+#include "tangra/base/context.h"
 #include "tangra/factors/term.h"
 #include "tangra/linalg/tile.h"
 
@@ -72,7 +73,7 @@ struct PackedBlock {
 
 template <class T>
 PackedBlock<T> pack_block(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes,
-                          linalg::Side side);
+                          linalg::Side side, const Context& context);
 
 /// The products that make tile (rows, columns) of plane `plane` of part `part`, in the order in which they are summed.
 template <class T>
@@ -82,18 +83,18 @@ std::vector<linalg::TileProduct<T>> tile_products(const ContractionPlan& plan, c
 /// K[i, ., i, .] of every sample: result [n, planes, full, full] += the contractions of part `part`.
 template <class T>
 void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes, int part,
-                   T* result);
+                   T* result, const Context& context);
 
 #define TANGRA_DECLARE(T)                                                                                             \
   extern template ContractionPlan plan_contractions<T>(const FactorBlock<T>&, const RowLayout&,                      \
                                                        const std::vector<int>&, const std::vector<Index>&, bool);    \
   extern template struct PackedBlock<T>;                                                                              \
   extern template PackedBlock<T> pack_block<T>(const FactorBlock<T>&, const ContractionPlan&,                        \
-                                               const std::vector<Index>&, linalg::Side);                             \
+                                               const std::vector<Index>&, linalg::Side, const Context&);             \
   extern template std::vector<linalg::TileProduct<T>> tile_products<T>(                                              \
       const ContractionPlan&, const PackedBlock<T>&, const PackedBlock<T>&, Index, int);                             \
   extern template void contract_self<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&, int, \
-                                        T*);
+                                        T*, const Context&);
 TANGRA_DECLARE(float)
 TANGRA_DECLARE(double)
 #undef TANGRA_DECLARE

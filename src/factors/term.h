@@ -1,5 +1,6 @@
 #pragma once
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "tangra/base/tensor.h"
@@ -21,6 +22,8 @@ struct Place {
   bool same_entries(const Place& other) const {
     return parameter == other.parameter && offset == other.offset && shape == other.shape && strides == other.strides;
   }
+  /// This place as a matrix: the axes behind the first merged into one. Nothing where no one stride describes them.
+  std::optional<Place> as_matrix() const;
   /// The parameter's entry for each entry of the term, in row-major order.
   std::vector<Index> entries() const;
 };

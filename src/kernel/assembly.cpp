@@ -82,7 +82,7 @@ class Assembler {
     if (context_.memory.budget() == 0) return all;
     const Index samples = std::min(block_, row_source_.samples());
     const FactorBlock<T> block = row_source_.make(0, samples);
-    const auto packed = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right).bytes();
+    const auto packed = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right, context_).bytes();
     const auto sweeps = static_cast<std::size_t>(samples) * row_source_.bytes_per_sample() *
                         static_cast<std::size_t>(context_.pool.size());
     const std::size_t available = context_.memory.available();
@@ -112,7 +112,7 @@ class Assembler {
     Packed packed(static_cast<std::size_t>(last - first));
     for_blocks(source, first, last, [&](Index item, Index begin, Index end) {
       packed[static_cast<std::size_t>(item)] =
-          factors::pack_block(source.make(begin, end), report_.plan, assembly_.sizes, side);
+          factors::pack_block(source.make(begin, end), report_.plan, assembly_.sizes, side, context_);
     });
     return packed;
   }
@@ -122,8 +122,8 @@ class Assembler {
     columns.resize(rows.size());
     for_blocks(row_source_, first, last, [&](Index item, Index begin, Index end) {
       const FactorBlock<T> block = row_source_.make(begin, end);
-      rows[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::left);
-      columns[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right);
+      rows[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::left, context_);
+      columns[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right, context_);
     });
   }
 
@@ -263,7 +263,7 @@ AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>
     const FactorBlock<T> block = source.make(begin, std::min(source.samples(), begin + report.block_samples));
     for (int part = 0; part < parts; ++part) {
       T* own = result[static_cast<std::size_t>(part)].data() + begin * entries;
-      factors::contract_self(block, report.plan, assembly.sizes, part, own);
+      factors::contract_self(block, report.plan, assembly.sizes, part, own, context);
       for (Index e = 0; e < block.samples * entries; ++e) {
         own[e] /= static_cast<T>(assembly.divisor);
         if (!std::isfinite(own[e])) not_finite(begin + e / entries, begin + e / entries);

@@ -14,11 +14,14 @@ OuterUse<float> Op::outer_use(const Call<float>&, Index, const float*, int) cons
 OuterUse<double> Op::outer_use(const Call<double>&, Index, const double*, int) const {
   throw Error(ErrorKind::internal, {.what = "no outer form", .where = std::string(name()), .got = {}, .expected = {}, .cure = {}});
 }
+Index Op::outer_entries(const Node&, std::span<const Shape>, int, Index) const { return 0; }
 bool Op::passes_cotangent(const Node&, std::span<const Shape>, int) const { return false; }
 std::optional<View> Op::view(const Node&, std::span<const Shape>, std::span<const std::optional<double>>) const {
   return std::nullopt;
 }
 std::vector<double> Op::kinks(const Node&) const { return {}; }
+std::vector<Choice> Op::choices(const Call<float>&) const { return {}; }
+std::vector<Choice> Op::choices(const Call<double>&) const { return {}; }
 
 namespace {
 
@@ -30,6 +33,8 @@ std::vector<std::unique_ptr<Op>> make_table() {
   add_index_map_ops(table);
   add_reduction_ops(table);
   add_softmax_ops(table);
+  add_conv_ops(table);
+  add_pool_ops(table);
   std::ranges::sort(table, {}, [](const auto& op) { return op->name(); });
   return table;
 }

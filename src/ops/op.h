@@ -61,6 +61,12 @@ struct View {
   double scale = 1;
 };
 
+/// What a result that is one of several entries (a maximum) was taken from.
+struct Choice {
+  Index entry = 0;  ///< the number of the chosen entry in its input
+  double lead = 0;  ///< by how much it is ahead of the next one; infinite where there is no other
+};
+
 /// An operator. All shapes are those of one sample; arrays of a block have the samples in front. In pull-back and
 /// push-forward every sample has R directions (cotangents, tangents), so their arrays are [n, R, shape].
 ///
@@ -96,6 +102,8 @@ class Op {
   virtual OuterUse<float> outer_use(const Call<float>& call, Index directions, const float* cotangent, int input) const;
   virtual OuterUse<double> outer_use(const Call<double>& call, Index directions, const double* cotangent,
                                      int input) const;
+  /// Entries of `left` and `right` that outer_use makes for one sample with R directions.
+  virtual Index outer_entries(const Node& node, std::span<const Shape> inputs, int input, Index directions) const;
   /// Whether the pull-back to input `input` is the cotangent as it lies, so that no copy is needed.
   virtual bool passes_cotangent(const Node& node, std::span<const Shape> inputs, int input) const;
   /// The result as a view of one input where it is one. `constant(k)` gives the number that input k holds where that is
@@ -104,6 +112,10 @@ class Op {
                                    std::span<const std::optional<double>> constants) const;
   /// The points of input 0 where the derivative jumps; empty for smooth operators.
   virtual std::vector<double> kinks(const Node& node) const;
+  /// For operators that choose among entries of `sides`, the choice behind each entry of [n, output 0]; empty for all
+  /// others. The derivative jumps where another entry is chosen.
+  virtual std::vector<Choice> choices(const Call<float>& call) const;
+  virtual std::vector<Choice> choices(const Call<double>& call) const;
 };
 
 /// The operator with this name, or nullptr.
@@ -112,7 +124,7 @@ const Op* find_op(std::string_view name);
 std::vector<std::string_view> op_names();
 
 /// Writes both scalars' overloads of Op from one set of templates: Derived has run_forward, run_pullback and
-/// run_pushforward with the signatures of Op, as templates on the scalar.
+/// run_pushforward with the signatures of Op, as templates on the scalar, and run_choices where it chooses.
 template <class Derived>
 class OpOf : public Op {
  public:
@@ -138,8 +150,15 @@ class OpOf : public Op {
                    std::span<double* const> results) const override {
     self().template run_pushforward<double>(call, directions, tangents, results);
   }
+  std::vector<Choice> choices(const Call<float>& call) const override { return choices_of(call); }
+  std::vector<Choice> choices(const Call<double>& call) const override { return choices_of(call); }
 
  private:
+  template <class T>
+  std::vector<Choice> choices_of(const Call<T>& call) const {
+    if constexpr (requires { self().template run_choices<T>(call); }) return self().template run_choices<T>(call);
+    else return {};
+  }
   const Derived& self() const { return static_cast<const Derived&>(*this); }
 };
 

@@ -13,5 +13,7 @@ void add_linear_ops(std::vector<std::unique_ptr<Op>>& table);
 void add_index_map_ops(std::vector<std::unique_ptr<Op>>& table);
 void add_reduction_ops(std::vector<std::unique_ptr<Op>>& table);
 void add_softmax_ops(std::vector<std::unique_ptr<Op>>& table);
+void add_conv_ops(std::vector<std::unique_ptr<Op>>& table);
+void add_pool_ops(std::vector<std::unique_ptr<Op>>& table);
 
 }  // namespace tangra::ops

@@ -15,11 +15,11 @@ struct DataSetList {
 
 /// tangra data show: a named set or a file, as far as it is known.
 struct DataSetShown {
-  std::string name;                      ///< as asked for
+  std::string name;                       ///< as asked for
   std::optional<data::DataSetInfo> info;  ///< of a named set
-  bool loaded = false;                   ///< what follows is known
-  Shape shape;                           ///< (N, ...)
-  std::string description;               ///< what was done with the raw values
+  bool loaded = false;                    ///< what follows is known
+  Shape shape;                            ///< (N, ...)
+  std::string description;                ///< what was done with the raw values
   std::uint64_t fingerprint = 0;
   std::vector<Index> class_counts;  ///< samples with label k; empty without labels
   Array first;                      ///< the first sample

@@ -30,7 +30,9 @@ std::optional<Picture> picture_of(const Shape& shape) {
 /// One line a row, two characters a pixel; channels are averaged.
 void show_picture(Page& page, const Array& sample) {
   const std::optional<Picture> picture = picture_of(sample.shape());
-  if (!picture || 2 * picture->width > page.width() - 2 || picture->height > 64 || !is_floating(sample.type())) return;
+  if (!picture || 2 * picture->width > page.width() - 2 || picture->height > 64 ||
+      !is_floating(sample.type()))
+    return;
   const Tensor<double> values = sample.converted<double>();
   const auto [least, largest] = std::ranges::minmax(values);
   constexpr std::array unicode_shades = {" ", "░", "▒", "▓", "█"};
@@ -60,7 +62,8 @@ void show_classes(Page& page, const DataSetShown& shown) {
     const Index count = shown.class_counts[k];
     const bool named = shown.info && k < shown.info->classes.size();
     const double share = most > 0 ? static_cast<double>(count) / static_cast<double>(most) : 0;
-    table.add({std::to_string(k), named ? shown.info->classes[k] : "", grouped(count), bar(share, 24, page.unicode())});
+    table.add({std::to_string(k), named ? shown.info->classes[k] : "", grouped(count),
+               bar(share, 24, page.unicode())});
   }
   page.table(table);
 }
@@ -70,7 +73,12 @@ void show_classes(Page& page, const DataSetShown& shown) {
 std::string terminal(const DataSetList& list, const TerminalStyle& style) {
   Page page(style);
   page.title("Data sets");
-  Table table({{"name"}, {"samples", Align::right}, {"test", Align::right}, {"of"}, {"where"}, {"what"}});
+  Table table({{"name"},
+               {"samples", Align::right},
+               {"test", Align::right, true},
+               {"of", Align::left, true},
+               {"where"},
+               {"what", Align::left, true}});
   for (const data::DataSetInfo& set : list.sets) {
     const Shape sample(std::vector<Index>(set.training.begin() + 1, set.training.end()));
     table.add({set.name, grouped(set.training[0]), set.test ? grouped((*set.test)[0]) : "", sizes(sample),
@@ -79,8 +87,10 @@ std::string terminal(const DataSetList& list, const TerminalStyle& style) {
   page.table(table);
   page.gap();
   page.paragraph(
-      "NAME is the training part, NAME:test the other. A file of yours does as well: .npy, .npz:key, .csv, IDX with or "
-      "without .gz, CIFAR-10's .bin. Of a set that is not here, 'tangra data show NAME' tells how to get it.");
+      "NAME is the training part, NAME:test the other. A file of yours does as well: .npy, .npz:key, .csv, "
+      "IDX with or "
+      "without .gz, CIFAR-10's .bin. Of a set that is not here, 'tangra data show NAME' tells how to get "
+      "it.");
   return page.text();
 }
 
@@ -96,7 +106,8 @@ std::string terminal(const DataSetShown& shown, const TerminalStyle& style) {
     if (!shown.info->found) page.field("to get it", shown.info->how_to_get);
   }
   if (!shown.loaded) return page.text();
-  page.field("shape", sizes(shown.shape) + (shown.shape.rank() == 4 ? " (samples, channels, height, width)" : ""));
+  page.field("shape",
+             sizes(shown.shape) + (shown.shape.rank() == 4 ? " (samples, channels, height, width)" : ""));
   if (!shown.description.empty()) page.field("values", shown.description);
   show_classes(page, shown);
   if (shown.first.size() > 0) {

@@ -6,8 +6,8 @@
 
 namespace tangra::report {
 
-/// Results as one JSON object, indented, with a line break at the end. Numbers that JSON cannot hold (infinite, not a
-/// number) are null. A field that is there once stays, whatever is added.
+/// Results as one JSON object, indented, with a line break at the end. Numbers that JSON cannot hold
+/// (infinite, not a number) are null. A field that is there once stays, whatever is added.
 std::string json(const run::SummaryResult& result);
 std::string json(const run::ArraysResult& result);
 std::string json(const run::KernelResult& result);

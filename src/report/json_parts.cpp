@@ -4,7 +4,9 @@
 
 namespace tangra::report {
 
-Object object_of(const Shape& shape) { return shape.lengths(); }
+Object object_of(const Shape& shape) {
+  return shape.lengths();
+}
 
 Object object_of(const run::ModelSummary& model) {
   return {{"name", model.name},
@@ -27,7 +29,8 @@ Object object_of(const run::DataSummary& data) {
 void add_provenance(Object& object, const run::Provenance& provenance) {
   object["seconds"] = provenance.total_seconds;
   Object steps = Object::array();
-  for (const auto& [name, seconds] : provenance.seconds) steps.push_back({{"step", name}, {"seconds", seconds}});
+  for (const auto& [name, seconds] : provenance.seconds)
+    steps.push_back({{"step", name}, {"seconds", seconds}});
   object["steps"] = std::move(steps);
   object["peak_bytes"] = provenance.peak_bytes;
   object["memory_budget"] = provenance.memory_budget;

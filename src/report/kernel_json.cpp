@@ -9,24 +9,33 @@ const char* name_of(run::By by) {
 
 const char* name_of(run::Method method) {
   switch (method) {
-    case run::Method::automatic: return "auto";
-    case run::Method::structured: return "structured";
-    case run::Method::jacobian: return "jacobian";
-    case run::Method::product: break;
+    case run::Method::automatic:
+      return "auto";
+    case run::Method::structured:
+      return "structured";
+    case run::Method::jacobian:
+      return "jacobian";
+    case run::Method::product:
+      break;
   }
   return "product";
 }
 
 const char* name_of(run::Precision precision) {
   switch (precision) {
-    case run::Precision::automatic: return "auto";
-    case run::Precision::float32: return "float32";
-    case run::Precision::float64: break;
+    case run::Precision::automatic:
+      return "auto";
+    case run::Precision::float32:
+      return "float32";
+    case run::Precision::float64:
+      break;
   }
   return "float64";
 }
 
-Object text_or_null(const std::string& text) { return text.empty() ? Object(nullptr) : Object(text); }
+Object text_or_null(const std::string& text) {
+  return text.empty() ? Object(nullptr) : Object(text);
+}
 
 Object selection(const data::DataSpec& data) {
   Object object = {{"source", data.source}, {"n", nullptr}, {"samples", nullptr}};

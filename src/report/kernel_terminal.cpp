@@ -13,13 +13,9 @@ namespace {
 constexpr std::size_t plan_rows = 24;
 
 std::string axes_text(const run::KernelResult& result) {
-  std::string text;
-  for (Index axis = 0; axis < result.shape.rank(); ++axis) {
-    const auto at = static_cast<std::size_t>(axis);
-    text += (text.empty() ? "" : " x ") + grouped(result.shape[axis]);
-    if (at < result.axes.size()) text += " " + result.axes[at];
-  }
-  return text.empty() ? "a single number" : text;
+  std::string names;
+  for (const std::string& axis : result.axes) names += (names.empty() ? "" : ", ") + axis;
+  return sizes(result.shape) + (names.empty() ? "" : " (" + names + ")");
 }
 
 void show_what(Page& page, const run::KernelResult& result) {
@@ -27,7 +23,8 @@ void show_what(Page& page, const run::KernelResult& result) {
   show_data(page, "data", result.data);
   if (result.data2) show_data(page, "second data", *result.data2);
   page.field("an entry", result.conventions);
-  const std::size_t bytes = static_cast<std::size_t>(result.shape.elements()) * (result.precision == "float32" ? 4 : 8);
+  const std::size_t bytes =
+      static_cast<std::size_t>(result.shape.elements()) * (result.precision == "float32" ? 4 : 8);
   page.field("K", fmt::format("{}; {}, {}", axes_text(result), result.precision, human_bytes(bytes)));
 }
 
@@ -40,8 +37,8 @@ void show_shares(Page& page, const run::KernelResult& result) {
   for (std::size_t p = 0; p < parts; ++p) {
     const double share = total == 0 ? 0 : result.part_traces[p] / total;
     const bool last = p + 1 == parts;
-    table.add({result.parts[p], last ? "" : bar(share, 24, page.unicode()), fmt::format("{:.2f} %", 100 * share),
-               significant(result.part_traces[p], 8)});
+    table.add({result.parts[p], last ? "" : bar(share, 24, page.unicode()),
+               fmt::format("{:.2f} %", 100 * share), significant(result.part_traces[p], 8)});
   }
   page.table(table);
 }
@@ -77,14 +74,28 @@ std::string error_text(const run::KernelResult& result) {
   return text;
 }
 
+/// What stands in place of a corner where a result is no matrix: its first entries.
+void show_first_entries(Page& page, const run::KernelResult& result) {
+  if (!result.statistics.corner.empty() || result.arrays.empty()) return;
+  const Array& array = result.arrays.back().array;
+  if (array.size() == 0 || !is_floating(array.type())) return;
+  constexpr Index most = 8;
+  const Tensor<double> values = array.converted<double>();
+  std::string text;
+  for (Index i = 0; i < std::min(most, values.size()); ++i)
+    text += (i > 0 ? "  " : "") + significant(values[i], 8);
+  page.heading("First entries");
+  page.paragraph(text + (values.size() > most ? "  ..." : ""));
+}
+
 void show_statistics(Page& page, const run::KernelResult& result) {
   const run::KernelStatistics& statistics = result.statistics;
   page.heading("Figures");
   if (!result.statistics.corner.empty()) {
     if (!result.data2) {
       page.field("trace", significant(statistics.trace, 10));
-      page.field("diagonal",
-                 significant(statistics.smallest_diagonal, 8) + " to " + significant(statistics.largest_diagonal, 8));
+      page.field("diagonal", significant(statistics.smallest_diagonal, 8) + " to " +
+                                 significant(statistics.largest_diagonal, 8));
     }
     page.field("largest", significant(statistics.largest_entry, 8) + " in absolute value");
   }
@@ -95,9 +106,10 @@ void show_plan(Page& page, const run::KernelResult& result) {
   page.heading("Plan");
   page.field("method", result.method);
   if (result.plan.empty()) return;
-  page.field("work", significant(result.multiply_adds, 3) + " multiply-adds, blocks of " +
-                         plural(result.block_samples, "sample") +
-                         (result.groups > 1 ? ", factors made anew in " + plural(result.groups, "group") : ""));
+  page.field("work",
+             significant(result.multiply_adds, 3) + " multiply-adds, blocks of " +
+                 plural(result.block_samples, "sample") +
+                 (result.groups > 1 ? ", factors made anew in " + plural(result.groups, "group") : ""));
   Table table({{"parameter"}, {"order"}, {"multiply-adds a pair", Align::right}, {"why"}});
   for (const run::PlanRow& row : result.plan) {
     table.add({row.parameter, row.order, significant(row.multiply_adds, 4), row.reason});
@@ -107,36 +119,54 @@ void show_plan(Page& page, const run::KernelResult& result) {
 
 /// Whether K is one symmetric matrix, so that its eigenvalues can be asked for.
 bool symmetric_matrix(const run::KernelResult& result) {
-  if (result.data2 || result.requested.pairs == run::Pairs::self) return false;
-  if (result.shape.rank() == 2) return true;
-  return result.shape.rank() == 4;
+  return !result.data2 && result.requested.pairs == run::Pairs::all &&
+         (result.shape.rank() == 2 || result.shape.rank() == 4);
+}
+
+/// The options that decide what K is, but for the parts.
+Command with_choices(Command command, const run::KernelResult& result) {
+  const run::KernelSpec& spec = result.requested;
+  command = spec.conjugate.empty() ? with(command, {"--reduce", result.reduce})
+                                   : with(command, {"--conjugate", spec.conjugate});
+  if (!spec.basis.empty()) command = with(command, {"--basis", spec.basis});
+  if (spec.space == run::Space::parameters) command = with(command, {"--space", "parameters"});
+  if (spec.pairs == run::Pairs::self) command = with(command, {"--pairs", "self"});
+  if (spec.precision != run::Precision::automatic) command = with(command, {"--precision", result.precision});
+  return command;
+}
+
+Command kernel_command(const run::KernelResult& result) {
+  const run::KernelSpec& spec = result.requested;
+  Command command = command_on("kernel", spec.model, spec.data);
+  if (spec.data2) {
+    command.insert(command.begin() + 4, CommandWord{spec.data2->source});
+    if (spec.data2->n) command = with(command, {"--n2", std::to_string(*spec.data2->n)});
+    if (spec.data2->samples) {
+      const auto& [begin, end] = *spec.data2->samples;
+      command = with(command, {"--samples2", std::to_string(begin) + ":" + std::to_string(end)});
+    }
+  }
+  return with_choices(std::move(command), result);
 }
 
 void show_next(Page& page, const run::KernelResult& result) {
   const run::KernelSpec& spec = result.requested;
   page.heading("What to try next");
   const bool conjugate = !spec.conjugate.empty();
-  Command kernel = command_on("kernel", spec.model, spec.data);
-  if (spec.data2) kernel.insert(kernel.begin() + 4, CommandWord{spec.data2->source});
-  if (spec.data2 && spec.data2->n) kernel = with(kernel, {"--n2", std::to_string(*spec.data2->n)});
-  if (spec.data2 && spec.data2->samples) {
-    const auto& [begin, end] = *spec.data2->samples;
-    kernel = with(kernel, {"--samples2", std::to_string(begin) + ":" + std::to_string(end)});
-  }
-  kernel = conjugate ? with(kernel, {"--conjugate", spec.conjugate}) : with(kernel, {"--reduce", result.reduce});
-  if (!spec.basis.empty()) kernel = with(kernel, {"--basis", spec.basis});
-
-  const bool npy = result.out.ends_with(".npy");
-  if (symmetric_matrix(result) && npy) {
+  const bool total = spec.by == run::By::total;
+  if (symmetric_matrix(result) && result.out.ends_with(".npy")) {
     page.command({{"tangra"}, {"spectrum"}, {result.out}});
-  } else if (symmetric_matrix(result) && result.out.empty() && !conjugate && spec.basis.empty()) {
-    page.command(with(command_on("spectrum", spec.model, spec.data), {"--reduce", result.reduce}));
+  } else if (symmetric_matrix(result) && !conjugate) {
+    page.command(with_choices(command_on("spectrum", spec.model, spec.data), result));
   }
-  if (result.out.empty()) page.command(with(kernel, {"-o", spec.by == run::By::total ? "K.npy" : "K.npz"}));
+  const Command kernel = kernel_command(result);
+  if (result.out.empty() && total) page.command(with(kernel, {"-o", "K.npy"}));
+  if (result.out.empty() && !total) {
+    page.command(with(kernel, {"--by", spec.by == run::By::layer ? "layer" : "parameter", "-o", "K.npz"}));
+  }
   if (conjugate) return;
-  if (spec.by == run::By::total && spec.space == run::Space::samples && result.plan.size() > 1) {
+  if (total && spec.space == run::Space::samples && result.plan.size() > 1)
     page.command(with(kernel, {"--by", "layer"}));
-  }
   data::DataSpec few = spec.data;
   few.n = std::min<Index>(result.data.samples, 4);
   page.command(command_on("verify", spec.model, few));
@@ -150,6 +180,7 @@ std::string terminal(const run::KernelResult& result, const TerminalStyle& style
   show_what(page, result);
   show_shares(page, result);
   show_corner(page, result);
+  show_first_entries(page, result);
   show_statistics(page, result);
   show_plan(page, result);
   page.heading("Costs");

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <numeric>
+#include <utility>
 
 namespace tangra::report {
 namespace {
@@ -11,21 +11,41 @@ namespace {
 constexpr Index indent = 2;
 constexpr Index label_width = 13;
 constexpr Index between_columns = 2;
+constexpr Index readable = 9;  // columns of a text that is cut
+constexpr Index left_out = -1;
 
-std::string blanks(Index count) { return std::string(static_cast<std::size_t>(std::max<Index>(count, 0)), ' '); }
+std::string blanks(Index count) {
+  return std::string(static_cast<std::size_t>(std::max<Index>(count, 0)), ' ');
+}
 
 }  // namespace
 
-std::vector<Index> Table::widths(Index width) const {
+std::vector<Index> Table::natural_widths() const {
   std::vector<Index> result;
   for (const Column& column : columns_) result.push_back(display_width(column.heading));
   for (const std::vector<std::string>& row : rows_) {
     for (std::size_t c = 0; c < row.size(); ++c) result[c] = std::max(result[c], display_width(row[c]));
   }
-  const Index between = between_columns * static_cast<Index>(columns_.size() - 1);
-  // Numbers are cut only where cutting all of the text does not help.
-  for (const auto& [align, least] : {std::pair{Align::left, Index{6}}, std::pair{Align::right, Index{3}}}) {
-    while (std::accumulate(result.begin(), result.end(), between) > width) {
+  return result;
+}
+
+/// The columns' widths; left_out for those that are not shown.
+std::vector<Index> Table::widths(Index width) const {
+  std::vector<Index> result = natural_widths();
+  const auto sum = [&](Index most_of_text) {
+    Index total = -between_columns;
+    for (std::size_t c = 0; c < columns_.size(); ++c) {
+      if (result[c] == left_out) continue;
+      total += between_columns +
+               (columns_[c].align == Align::left ? std::min(result[c], most_of_text) : result[c]);
+    }
+    return total;
+  };
+  for (std::size_t c = columns_.size(); c-- > 0 && sum(readable) > width;) {
+    if (columns_[c].expendable) result[c] = left_out;
+  }
+  const auto cut = [&](Align align, Index least) {
+    while (sum(width) > width) {
       std::size_t widest = columns_.size();
       for (std::size_t c = 0; c < columns_.size(); ++c) {
         const bool may = columns_[c].align == align && result[c] > least;
@@ -34,16 +54,22 @@ std::vector<Index> Table::widths(Index width) const {
       if (widest == columns_.size()) break;
       --result[widest];
     }
-  }
+  };
+  cut(Align::left, readable);
+  cut(Align::left, 3);
+  cut(Align::right, 3);
   return result;
 }
 
-std::string Table::line(const std::vector<std::string>& cells, const std::vector<Index>& widths, bool unicode) const {
+std::string Table::line(const std::vector<std::string>& cells, const std::vector<Index>& widths,
+                        bool unicode) const {
   std::string text;
+  bool first = true;
   for (std::size_t c = 0; c < cells.size(); ++c) {
+    if (widths[c] == left_out) continue;
     const std::string cell = fit(cells[c], widths[c], unicode);
     const std::string space = blanks(widths[c] - display_width(cell));
-    if (c > 0) text += blanks(between_columns);
+    if (!std::exchange(first, false)) text += blanks(between_columns);
     text += columns_[c].align == Align::left ? cell + space : space + cell;
   }
   text.erase(text.find_last_not_of(' ') + 1);
@@ -65,7 +91,9 @@ std::vector<std::string> Table::lines(Index width, bool unicode, std::size_t lim
   return result;
 }
 
-Page::Page(const TerminalStyle& style) : style_(style) { style_.width = std::max<Index>(style_.width, 40); }
+Page::Page(const TerminalStyle& style) : style_(style) {
+  style_.width = std::max<Index>(style_.width, 40);
+}
 
 std::string Page::toned(std::string_view text, Tone tone) const {
   if (!style_.colour || tone == Tone::plain) return std::string(text);
@@ -74,7 +102,8 @@ std::string Page::toned(std::string_view text, Tone tone) const {
 }
 
 void Page::title(std::string_view text) {
-  for (const std::string& line : wrap(printable(text), style_.width)) text_ += toned(line, Tone::strong) + '\n';
+  for (const std::string& line : wrap(printable(text), style_.width))
+    text_ += toned(line, Tone::strong) + '\n';
 }
 
 void Page::heading(std::string_view text) {
@@ -104,11 +133,14 @@ void Page::table(const Table& table, std::size_t limit) {
 }
 
 void Page::line(std::string_view text) {
-  text_ += blanks(indent) + fit(printable(text), style_.width - indent, style_.unicode) + '\n';
+  std::string line = blanks(indent) + fit(printable(text), style_.width - indent, style_.unicode);
+  line.erase(line.find_last_not_of(' ') + 1);
+  text_ += line + '\n';
 }
 
 void Page::command(const std::vector<CommandWord>& words) {
-  for (const std::string& line : command_lines(words, style_.width - indent)) text_ += blanks(indent) + line + '\n';
+  for (const std::string& line : command_lines(words, style_.width - indent))
+    text_ += blanks(indent) + line + '\n';
 }
 
 std::string bar(double share, Index width, bool unicode) {

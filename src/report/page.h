@@ -14,9 +14,11 @@ enum class Align { left, right };
 struct Column {
   std::string heading;
   Align align = Align::left;
+  bool expendable = false;  ///< left out where the page is too narrow
 };
 
-/// Cells in aligned columns. Where they do not fit the page, text on the left is cut first, widest column first.
+/// Cells in aligned columns. Where they do not fit the page, expendable columns are left out, the last one
+/// first; then text is cut, the widest column first, and numbers last of all.
 class Table {
  public:
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
@@ -26,8 +28,10 @@ class Table {
   std::vector<std::string> lines(Index width, bool unicode, std::size_t limit) const;
 
  private:
+  std::vector<Index> natural_widths() const;
   std::vector<Index> widths(Index width) const;
-  std::string line(const std::vector<std::string>& cells, const std::vector<Index>& widths, bool unicode) const;
+  std::string line(const std::vector<std::string>& cells, const std::vector<Index>& widths,
+                   bool unicode) const;
 
   std::vector<Column> columns_;
   std::vector<std::vector<std::string>> rows_;
@@ -35,7 +39,8 @@ class Table {
 
 enum class Tone { plain, strong, good, bad };
 
-/// A report for people, line by line; no line is wider than the style says, but for commands that can be pasted.
+/// A report for people, line by line; no line is wider than the style says, but for commands that can be
+/// pasted.
 class Page {
  public:
   explicit Page(const TerminalStyle& style);

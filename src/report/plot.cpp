@@ -37,7 +37,9 @@ Decades decades_of(const LogPlot& plot) {
 class Canvas {
  public:
   Canvas(Index width, Index height) : width_(width), cells_(static_cast<std::size_t>(width * height), " ") {}
-  void set(Index column, Index row, const char* mark) { cells_[static_cast<std::size_t>(row * width_ + column)] = mark; }
+  void set(Index column, Index row, const char* mark) {
+    cells_[static_cast<std::size_t>(row * width_ + column)] = mark;
+  }
   std::string row(Index row) const {
     std::string text;
     for (Index c = 0; c < width_; ++c) text += cells_[static_cast<std::size_t>(row * width_ + c)];
@@ -51,7 +53,8 @@ class Canvas {
 
 Index row_of(double size, const Decades& decades, Index height) {
   const double share = (decades.highest - std::log10(size)) / (decades.highest - decades.lowest);
-  return std::clamp<Index>(static_cast<Index>(std::lround(share * static_cast<double>(height - 1))), 0, height - 1);
+  return std::clamp<Index>(static_cast<Index>(std::lround(share * static_cast<double>(height - 1))), 0,
+                           height - 1);
 }
 
 }  // namespace

@@ -16,8 +16,8 @@ struct LogPlot {
   bool unicode = true;
 };
 
-/// The values over their rank, on a logarithmic axis; negative ones by their absolute value, with another mark. Empty
-/// where fewer than three differ from 0.
+/// The values over their rank, on a logarithmic axis; negative ones by their absolute value, with another
+/// mark. Empty where fewer than three differ from 0.
 std::vector<std::string> plot_lines(const LogPlot& plot);
 
 }  // namespace tangra::report

@@ -26,7 +26,8 @@ void add_data_options(Command& command, const data::DataSpec& data) {
   add_option(command, "--data-dir", data.data_dir);
   if (data.n) add_option(command, "--n", std::to_string(*data.n));
   if (data.samples) {
-    add_option(command, "--samples", std::to_string(data.samples->first) + ":" + std::to_string(data.samples->second));
+    add_option(command, "--samples",
+               std::to_string(data.samples->first) + ":" + std::to_string(data.samples->second));
   }
   if (data.scale) add_option(command, "--scale", significant(*data.scale, 17));
   add_option(command, "--normalize", data.normalize.value_or(""));
@@ -36,7 +37,8 @@ void add_data_options(Command& command, const data::DataSpec& data) {
 }  // namespace
 
 Command command_on(std::string_view command, const load::ModelSpec& model, const data::DataSpec& data) {
-  Command words = {{"tangra"}, {std::string(command)}, {model.text, load::is_chain_text(model.text)}, {data.source}};
+  Command words = {
+      {"tangra"}, {std::string(command)}, {model.text, load::is_chain_text(model.text)}, {data.source}};
   // The network may stand in the text over several lines; a command is easier to paste without them.
   if (words[2].blanks_may_break) words[2].text = printable(words[2].text);
   add_model_options(words, model);
@@ -66,11 +68,14 @@ void show_data(Page& page, std::string_view label, const run::DataSummary& data)
 void show_costs(Page& page, const run::Provenance& provenance) {
   std::string steps;
   for (const auto& [name, seconds] : provenance.seconds) {
-    if (seconds >= 0.01 * provenance.total_seconds) steps += (steps.empty() ? "" : ", ") + name + " " + duration(seconds);
+    if (seconds >= 0.01 * provenance.total_seconds)
+      steps += (steps.empty() ? "" : ", ") + name + " " + duration(seconds);
   }
   page.field("time", duration(provenance.total_seconds) + (steps.empty() ? "" : " (" + steps + ")"));
-  page.field("memory", human_bytes(provenance.peak_bytes) + " at most, of a budget of " +
-                           (provenance.memory_budget > 0 ? human_bytes(provenance.memory_budget) : "any size"));
+  std::string memory = human_bytes(provenance.peak_bytes) + " at most";
+  if (provenance.memory_budget > 0)
+    memory += "; the budget for large arrays is " + human_bytes(provenance.memory_budget);
+  page.field("memory", memory);
   std::string machine = plural(provenance.threads, "thread");
   if (!provenance.simd_target.empty()) machine += ", " + provenance.simd_target;
   if (!provenance.machine.empty()) machine += ", " + provenance.machine;

@@ -19,7 +19,8 @@ std::string joined(const std::vector<std::string>& names) {
 
 void show_layers(Page& page, const run::SummaryResult& result) {
   page.heading("Operations");
-  Table table({{"name"}, {"operator"}, {"result"}, {"parameters"}, {"entries", Align::right}});
+  Table table(
+      {{"name"}, {"operator"}, {"result"}, {"parameters", Align::left, true}, {"entries", Align::right}});
   for (const run::SummaryResult::Row& row : result.layers) {
     table.add({row.name, row.op, sizes(row.shape), joined(row.parameters),
                row.parameters.empty() ? "" : grouped(row.parameter_count)});
@@ -29,8 +30,14 @@ void show_layers(Page& page, const run::SummaryResult& result) {
 
 void show_parameters(Page& page, const run::SummaryResult& result) {
   page.heading("Parameters");
-  Table table({{"name"}, {"layer"}, {"shape"}, {"type"}, {"entries", Align::right}, {"bytes", Align::right}, {"trained"},
-               {"why"}});
+  Table table({{"name"},
+               {"layer", Align::left, true},
+               {"shape"},
+               {"type", Align::left, true},
+               {"entries", Align::right},
+               {"bytes", Align::right, true},
+               {"trained"},
+               {"why", Align::left, true}});
   for (const run::SummaryResult::ParameterRow& row : result.parameters) {
     table.add({row.name, row.layer, sizes(row.shape), std::string(name_of(row.type)), grouped(row.count),
                human_bytes(row.bytes), row.trainable ? "yes" : "no", row.why});
@@ -50,7 +57,8 @@ std::vector<std::string> range_of(const Array& array) {
     largest = std::max(largest, value);
     sum += value;
   }
-  return {significant(least, 6), significant(sum / static_cast<double>(values.size()), 6), significant(largest, 6)};
+  return {significant(least, 6), significant(sum / static_cast<double>(values.size()), 6),
+          significant(largest, 6)};
 }
 
 }  // namespace
@@ -62,10 +70,11 @@ std::string terminal(const run::SummaryResult& result, const TerminalStyle& styl
   show_layers(page, result);
   show_parameters(page, result);
   page.heading("Totals");
-  page.field("parameters", grouped(result.model.parameters) + " trained" +
-                               (result.model.frozen > 0 ? ", " + grouped(result.model.frozen) + " frozen" : ""));
-  page.field("memory", human_bytes(result.parameter_bytes) + " of parameters, " + human_bytes(result.activation_bytes) +
-                           " of values for each sample");
+  page.field("parameters",
+             grouped(result.model.parameters) + " trained" +
+                 (result.model.frozen > 0 ? ", " + grouped(result.model.frozen) + " frozen" : ""));
+  page.field("memory", human_bytes(result.parameter_bytes) + " of parameters, " +
+                           human_bytes(result.activation_bytes) + " of values for each sample");
   return page.text();
 }
 
@@ -77,10 +86,16 @@ std::string terminal(const run::ArraysResult& result, const TerminalStyle& style
   page.field("precision", result.precision);
   for (const std::string& note : result.notes) page.field("", note);
   page.heading("Arrays");
-  Table table({{"name"}, {"shape"}, {"type"}, {"memory", Align::right}, {"least", Align::right}, {"mean", Align::right},
-               {"largest", Align::right}});
+  Table table({{"name"},
+               {"shape"},
+               {"type", Align::left, true},
+               {"memory", Align::right, true},
+               {"least", Align::right, true},
+               {"mean", Align::right, true},
+               {"largest", Align::right, true}});
   for (const run::NamedArray& entry : result.arrays) {
-    std::vector<std::string> cells = {entry.name, sizes(entry.array.shape()), std::string(name_of(entry.array.type())),
+    std::vector<std::string> cells = {entry.name, sizes(entry.array.shape()),
+                                      std::string(name_of(entry.array.type())),
                                       human_bytes(entry.array.bytes())};
     for (std::string& cell : range_of(entry.array)) cells.push_back(std::move(cell));
     table.add(std::move(cells));

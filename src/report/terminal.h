@@ -7,8 +7,8 @@
 
 namespace tangra::report {
 
-/// Results as tables for people: aligned columns, units, lines of at most style.width columns. Only commands that are
-/// meant to be pasted, and whose words are longer than a line, may exceed it.
+/// Results as tables for people: aligned columns, units, lines of at most style.width columns. Only commands
+/// that are meant to be pasted, and whose words are longer than a line, may exceed it.
 std::string terminal(const run::SummaryResult& result, const TerminalStyle& style);
 std::string terminal(const run::ArraysResult& result, const TerminalStyle& style);
 std::string terminal(const run::KernelResult& result, const TerminalStyle& style);

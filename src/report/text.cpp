@@ -8,7 +8,9 @@
 namespace tangra::report {
 namespace {
 
-bool starts_character(char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }
+bool starts_character(char c) {
+  return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U;
+}
 
 /// The bytes of the first `width` columns.
 std::size_t bytes_of_columns(std::string_view text, Index width) {
@@ -75,19 +77,24 @@ std::vector<std::string> command_lines(const std::vector<CommandWord>& words, In
   constexpr Index continuation = 2;  // " \\"
   std::vector<std::string> lines;
   std::string line;
-  const auto add = [&](std::string_view piece, bool within_quotes) {
-    if (!line.empty() && display_width(line) + 1 + display_width(piece) + continuation > width) {
+  const auto add = [&](std::string_view piece, bool within_quotes, Index room_behind) {
+    if (!line.empty() &&
+        display_width(line) + 1 + display_width(piece) + room_behind + continuation > width) {
       lines.push_back(line + (within_quotes ? "" : " \\"));
       line = "   ";
     }
     line += (line.empty() ? "" : " ") + std::string(piece);
   };
-  for (const CommandWord& word : words) {
-    const std::string text = quoted(word.text);
+  for (std::size_t w = 0; w < words.size(); ++w) {
+    const std::string text = quoted(words[w].text);
+    // An option stands on the same line as its value.
+    const bool with_value = text.front() == '-' && w + 1 < words.size();
+    const Index room_behind = with_value ? 1 + display_width(quoted(words[w + 1].text)) : 0;
     std::size_t begin = 0;
     while (begin <= text.size()) {
-      const std::size_t end = std::min(word.blanks_may_break ? text.find(' ', begin) : text.size(), text.size());
-      add(std::string_view(text).substr(begin, end - begin), begin > 0);
+      const std::size_t end =
+          words[w].blanks_may_break ? std::min(text.find(' ', begin), text.size()) : text.size();
+      add(std::string_view(text).substr(begin, end - begin), begin > 0, room_behind);
       begin = end + 1;
     }
   }

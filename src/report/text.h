@@ -12,7 +12,8 @@ namespace tangra::report {
 /// Columns that an UTF-8 text takes, one for each code point.
 Index display_width(std::string_view text);
 
-/// The text without control characters, each replaced by '?': names come from files and must not steer a terminal.
+/// The text without control characters, each replaced by '?': names come from files and must not steer a
+/// terminal.
 std::string printable(std::string_view text);
 
 /// The text, cut to `width` columns with an ellipsis where it is longer.
@@ -26,8 +27,8 @@ struct CommandWord {
   std::string text;
   bool blanks_may_break = false;
 };
-/// A command for a POSIX shell in lines of at most `width` columns, which can be pasted all together. A word is never
-/// cut, so a long one makes a longer line.
+/// A command for a POSIX shell in lines of at most `width` columns, which can be pasted all together. A word
+/// is never cut, so a long one makes a longer line.
 std::vector<std::string> command_lines(const std::vector<CommandWord>& words, Index width);
 
 /// "1,797"

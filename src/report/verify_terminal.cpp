@@ -11,14 +11,19 @@ constexpr std::size_t all_rows = std::numeric_limits<std::size_t>::max();
 
 void show_pairs(Page& page, const verify::VerifyResult& result) {
   page.heading("Differences, each at the entry that is worst against its bound");
-  Table table({{"parameter"}, {"methods"}, {"of"}, {"largest entry", Align::right}, {"difference", Align::right},
-               {"bound", Align::right}, {"agree"}});
+  Table table({{"parameter"},
+               {"methods"},
+               {"of", Align::left, true},
+               {"largest entry", Align::right, true},
+               {"difference", Align::right},
+               {"bound", Align::right},
+               {"agree"}});
   std::string before;
   for (const verify::PairResult& pair : result.pairs) {
     // A parameter's name stands once, in front of its pairs.
     table.add({pair.parameter == before ? "" : pair.parameter, pair.first + " - " + pair.second, pair.what,
-               significant(pair.largest_entry, 4), significant(pair.difference, 3), significant(pair.bound, 3),
-               pair.agree ? "yes" : "NO"});
+               significant(pair.largest_entry, 4), significant(pair.difference, 3),
+               significant(pair.bound, 3), pair.agree ? "yes" : "NO"});
     before = pair.parameter;
   }
   page.table(table, all_rows);

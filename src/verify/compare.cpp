@@ -19,7 +19,8 @@ double largest_entry(const Tensor<double>& entries) {
 
 /// Fills the numbers of a result. bound(e): of entry e.
 template <class Bound>
-void judge(PairResult& result, const Tensor<double>& first, const Tensor<double>& second, const Bound& bound) {
+void judge(PairResult& result, const Tensor<double>& first, const Tensor<double>& second,
+           const Bound& bound) {
   TANGRA_ENSURE(first.shape() == second.shape());
   const Index columns = first.shape().back();
   const Index rows = first.shape()[first.shape().rank() - 2];
@@ -55,13 +56,14 @@ PairResult pair_of(std::string parameter, const Comparison::Side& first, const C
   return result;
 }
 
-double tolerance_of(const Comparison::Side& first, const Comparison::Side& second) {
-  return std::max(first.method.tolerance(), second.method.tolerance());
-}
-
-/// `tolerance` of the largest entry of either kernel.
-double relative(const Tensor<double>& first, const Tensor<double>& second, double tolerance) {
-  return tolerance * std::max(largest_entry(first), largest_entry(second));
+/// The tolerance of two methods on the larger of their results, and what may underflow on its way there.
+double granted_to(const Comparison::Side& first, const Comparison::Side& second, const Tensor<double>& a,
+                  const Tensor<double>& b) {
+  const double roundoff = std::max(first.method.unit_roundoff(), second.method.unit_roundoff());
+  const double smallest = roundoff > 1e-12 ? 0x1p-126 : 0x1p-1022;
+  return std::max(first.method.tolerance(), second.method.tolerance()) *
+             std::max(largest_entry(a), largest_entry(b)) +
+         smallest;
 }
 
 }  // namespace
@@ -72,8 +74,10 @@ double Comparison::row_error(std::size_t parameter, const Side& side, Index row)
   return rounding + side.result.row_errors[parameter][row];
 }
 
-/// [planes, N * full, N * full]: l_i v_j + l_j v_i + v_i v_j, lengths taken over the directions that are summed.
-Tensor<double> Comparison::error_of_products(std::size_t parameter, const Side& first, const Side& second) const {
+/// [planes, N * full, N * full]: l_i v_j + l_j v_i + v_i v_j, lengths taken over the directions that are
+/// summed.
+Tensor<double> Comparison::error_of_products(std::size_t parameter, const Side& first,
+                                             const Side& second) const {
   const auto [planes, full, inner] = problem_.reduction.layout;
   const Index height = problem_.inputs.shape()[0] * full;
   Tensor<double> lengths(Shape{planes, height});
@@ -93,7 +97,8 @@ Tensor<double> Comparison::error_of_products(std::size_t parameter, const Side& 
   for (Index e = 0; e < result.size(); ++e) {
     const Index i = e / height;
     const Index j = e / (height * height) * height + e % height;
-    result[e] = (lengths[i] * errors[j] + lengths[j] * errors[i] + errors[i] * errors[j]) / problem_.reduction.divisor;
+    result[e] = (lengths[i] * errors[j] + lengths[j] * errors[i] + errors[i] * errors[j]) /
+                problem_.reduction.divisor;
   }
   return result;
 }
@@ -104,7 +109,7 @@ PairResult Comparison::kernels(std::size_t parameter, const Side& first, const S
   const Tensor<double>& a = first.result.kernels[parameter];
   const Tensor<double>& b = second.result.kernels[parameter];
   const Tensor<double> products = error_of_products(parameter, first, second);
-  const double granted = relative(a, b, tolerance_of(first, second));
+  const double granted = granted_to(first, second, a, b);
   judge(result, a, b, [&](Index e) { return granted + products[e]; });
   return result;
 }
@@ -117,7 +122,7 @@ PairResult Comparison::totals(const Side& first, const Side& second) const {
     const Tensor<double> own = error_of_products(k, first, second);
     for (Index e = 0; e < products.size(); ++e) products[e] += own[e];
     // Parts may be larger than their sum, which then is no more exact than they are.
-    granted += relative(first.result.kernels[k], second.result.kernels[k], tolerance_of(first, second));
+    granted += granted_to(first, second, first.result.kernels[k], second.result.kernels[k]);
   }
   judge(result, first.result.total, second.result.total, [&](Index e) { return granted + products[e]; });
   return result;
@@ -128,7 +133,7 @@ PairResult Comparison::along_random(std::size_t parameter, const Side& first, co
   PairResult result = pair_of(problem_.graph->parameter(id).name, first, second, "directional derivatives");
   const Tensor<double>& a = first.result.along_random[parameter];
   const Tensor<double>& b = second.result.along_random[parameter];
-  const double granted = relative(a, b, tolerance_of(first, second));
+  const double granted = granted_to(first, second, a, b);
   judge(result, a, b, [&](Index e) {
     const Index row = e % a.shape()[1];
     return granted + row_error(parameter, first, row) + row_error(parameter, second, row);

@@ -9,15 +9,16 @@ namespace tangra::verify {
 ///
 /// Two kernels of a parameter may differ, at rows i and j, by
 ///
-///     tolerance * max |K|  +  l_i v_j + l_j v_i + v_i v_j,
+///     tolerance * max |K|  +  l_i v_j + l_j v_i + v_i v_j  +  the smallest normal number,
 ///
-/// the larger tolerance of the two methods (Method::tolerance) times the largest entry of either kernel, and the
-/// error of a product of rows: l is the length of a row of J, v the length of its error. v is the sum over both
-/// methods of safety * (u / 2^-24) * the float32 noise of scales.h, u the method's unit roundoff, and of the
-/// method's own estimate (MethodResult::row_errors). Where J cancels to nothing, max |K| and l do too, and v alone
-/// judges. For healthy networks v is some 1e-15 l and the first summand decides; noise that is as large as J itself,
-/// the worst that float32 can show, makes of v no more than 16 * 2^-29 l, so that a relative error of 1e-6 in the
-/// largest entry is found whatever happens. The bound of `total` has the sum over the parameters.
+/// the larger tolerance of the two methods (Method::tolerance) times the largest entry of either kernel, the
+/// error of a product of rows, and what underflows. There l is the length of a row of J, v the length of its
+/// error. v is the sum over both methods of safety * (u / 2^-24) * the float32 noise of scales.h, u the
+/// method's unit roundoff, and of the method's own estimate (MethodResult::row_errors). Where J cancels to
+/// nothing, max |K| and l do too, and v alone judges. For healthy networks v is some 1e-15 l and the first
+/// summand decides; noise that is as large as J itself, the worst that float32 can show, makes of v no more
+/// than 16 * 2^-29 l a method, so that a relative error of 1e-6 in the largest entry is found whatever
+/// happens. The bound of `total` has the sum over the parameters.
 class Comparison {
  public:
   Comparison(const Problem& problem, const Scales& scales) : problem_(problem), scales_(scales) {}

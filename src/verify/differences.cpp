@@ -1,10 +1,11 @@
-// The kernel by central finite differences of the forward pass in float64, with plain loops for every product.
+// The kernel by central finite differences of the forward pass in float64, with plain loops for every
+// product.
 //
-// A parameter is stepped entry by entry; one that is too large for that is stepped along the rows of the explicit
-// Jacobian, K e = J (J^T e), and along random directions. A step is not usable for a sample where some unit stands on
-// different sides of a kink before, at and after it, or where a value is not finite: it is skipped and counted, and a
-// smaller one tried. Where none works (a unit exactly at its kink), the explicit Jacobian's number stands in and the
-// entry is counted as excluded.
+// A parameter is stepped entry by entry; one that is too large for that is stepped along the rows of the
+// explicit Jacobian, K e = J (J^T e), and along random directions. A step is not usable for a sample where
+// some unit stands on different sides of a kink before, at and after it, or where a value is not finite: it
+// is skipped and counted, and a smaller one tried. Where none works (a unit exactly at its kink), the
+// explicit Jacobian's number stands in and the entry is counted as excluded.
 #include <algorithm>
 #include <cmath>
 
@@ -20,8 +21,8 @@ constexpr double usable = 1e-8;
 
 /// Derivatives of all rows along several directions in one parameter's space.
 struct Slopes {
-  Tensor<double> values;  // [directions, N * R]
-  Tensor<double> errors;  // [directions, N * R], rounding noise included
+  Tensor<double> values;      // [directions, N * R]
+  Tensor<double> errors;      // [directions, N * R], rounding noise included
   std::vector<char> settled;  // [directions, N]: 1 where the steps converged by themselves
 };
 
@@ -46,10 +47,11 @@ class Differences final : public Method {
         run.result.along_random.emplace_back();
       } else {
         by_directions(run, parameters[k], rows[k]);
-        run.result.notes.push_back("differences: " + parameter.name +
-                                   " has too many entries for steps one by one; columns of its kernel are directional "
-                                   "derivatives along J^T e with J^T e from the explicit Jacobian, and J v is compared "
-                                   "along random directions");
+        run.result.notes.push_back(
+            "differences: " + parameter.name +
+            " has too many entries for steps one by one; columns of its kernel are directional "
+            "derivatives along J^T e with J^T e from the explicit Jacobian, and J v is compared "
+            "along random directions");
       }
       if (run.result.entries_excluded > excluded) {
         run.result.notes.push_back("differences: " + parameter.name + ": no step works for " +
@@ -127,7 +129,8 @@ class Differences final : public Method {
       bool good = found.settled[static_cast<std::size_t>(item)] != 0;
       if (!good) {
         good = true;
-        for (Index r = 0; r < directions; ++r) good = good && found.errors[item * directions + r] <= usable * largest;
+        for (Index r = 0; r < directions; ++r)
+          good = good && found.errors[item * directions + r] <= usable * largest;
       }
       if (good) continue;
       ++run.result.entries_excluded;
@@ -197,7 +200,8 @@ class Differences final : public Method {
     Slopes random = slopes(run, parameter, options_.directions, along_random);
     replace_unusable(run, random, [&](Index k, Index row) { return dot(along_random(k), row); });
     for (Index k = 0; k < options_.directions; ++k) {
-      for (Index row = 0; row < count; ++row) errors[row] = std::max(errors[row], random.errors[k * count + row]);
+      for (Index row = 0; row < count; ++row)
+        errors[row] = std::max(errors[row], random.errors[k * count + row]);
     }
     run.result.along_random.push_back(std::move(random.values));
     run.result.row_errors.push_back(std::move(errors));

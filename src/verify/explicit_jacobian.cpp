@@ -12,8 +12,8 @@ using differentiate::Activations;
 using differentiate::Program;
 
 template <class T>
-std::vector<Tensor<T>> explicit_jacobian(const Program<T>& program, const Problem& problem, const Context& context,
-                                         const Program<double>* sides) {
+std::vector<Tensor<T>> explicit_jacobian(const Program<T>& program, const Problem& problem,
+                                         const Context& context, const Program<double>* sides) {
   const Graph& graph = *problem.graph;
   const Index directions = problem.basis.rows();
   const Index samples = problem.inputs.shape()[0];
@@ -27,11 +27,14 @@ std::vector<Tensor<T>> explicit_jacobian(const Program<T>& program, const Proble
     context.check_cancelled();
     const Tensor<double> input = differentiate::rows_of(problem.inputs, i, i + 1);
     std::optional<Activations<T>> side;
-    if (sides != nullptr) side = differentiate::forward(*sides, one_input(input.clone()), context).template converted<T>();
+    if (sides != nullptr)
+      side = differentiate::forward(*sides, one_input(input.clone()), context).template converted<T>();
     const Activations<T>* on = side ? &*side : nullptr;
-    const Activations<T> activations = differentiate::forward(program, one_input(converted<T>(input)), context, on);
+    const Activations<T> activations =
+        differentiate::forward(program, one_input(converted<T>(input)), context, on);
     const auto result = differentiate::reverse(
-        program, activations, {.of = problem.of, .parameters = true, .values = {}, .explicit_parameters = true},
+        program, activations,
+        {.of = problem.of, .parameters = true, .values = {}, .explicit_parameters = true},
         problem.basis.seeds(i, activations[problem.of]), context, on);
     for (const factors::Term<T>& term : result.parameters.terms) {
       Tensor<T>& own = rows[static_cast<std::size_t>(slot[static_cast<std::size_t>(term.place.parameter)])];
@@ -65,7 +68,8 @@ Tensor<double> gram(const Tensor<double>& rows, const Problem& problem, const Co
     for (Index column = 0; column < height; ++column) {
       double sum = 0;
       for (Index t = 0; t < layout.inner; ++t) {
-        for (Index e = 0; e < size; ++e) sum += entry(plane, item % height, t, e) * entry(plane, column, t, e);
+        for (Index e = 0; e < size; ++e)
+          sum += entry(plane, item % height, t, e) * entry(plane, column, t, e);
       }
       kernel[item * height + column] = sum / problem.reduction.divisor;
     }
@@ -86,7 +90,8 @@ Tensor<double> reduced(const Tensor<double>& products, const Problem& problem) {
           for (Index f2 = 0; f2 < full; ++f2, ++to) {
             const Index row = i * directions + (g * full + f) * inner;
             const Index column = j * directions + (g * full + f2) * inner;
-            for (Index t = 0; t < inner; ++t) kernel[to] += products[(row + t) * samples * directions + column + t];
+            for (Index t = 0; t < inner; ++t)
+              kernel[to] += products[(row + t) * samples * directions + column + t];
             kernel[to] /= problem.reduction.divisor;
           }
         }
@@ -96,8 +101,8 @@ Tensor<double> reduced(const Tensor<double>& products, const Problem& problem) {
   return kernel;
 }
 
-template std::vector<Tensor<float>> explicit_jacobian<float>(const Program<float>&, const Problem&, const Context&,
-                                                             const Program<double>*);
+template std::vector<Tensor<float>> explicit_jacobian<float>(const Program<float>&, const Problem&,
+                                                             const Context&, const Program<double>*);
 template std::vector<Tensor<double>> explicit_jacobian<double>(const Program<double>&, const Problem&,
                                                                const Context&, const Program<double>*);
 

@@ -1,4 +1,5 @@
-// The kernel by the explicit Jacobian: every use of a parameter pulled back, then the Gram matrix in plain loops.
+// The kernel by the explicit Jacobian: every use of a parameter pulled back, then the Gram matrix in plain
+// loops.
 #include "tangra/verify/explicit_jacobian.h"
 
 namespace tangra::verify {
@@ -43,6 +44,8 @@ class Jacobian final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> jacobian_method(const VerifyOptions& options) { return std::make_unique<Jacobian>(options); }
+std::unique_ptr<Method> jacobian_method(const VerifyOptions& options) {
+  return std::make_unique<Jacobian>(options);
+}
 
 }  // namespace tangra::verify

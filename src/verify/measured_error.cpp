@@ -38,19 +38,19 @@ Tensor<T> chosen_rows(const Tensor<float>& inputs, const std::vector<Index>& sam
 
 /// The basis of chosen samples, whose k-th one is samples[k] of the data.
 Basis chosen_basis(const Basis& basis, const std::vector<Index>& samples) {
-  return Basis::computed(basis.outputs(), basis.rows(),
-                         [=](Index k, std::span<const double> outputs, std::span<double> rows) {
-                           Tensor<double> own(Shape{1, static_cast<Index>(outputs.size())});
-                           std::ranges::copy(outputs, own.begin());
-                           const Tensor<double> seeds = basis.seeds(samples[static_cast<std::size_t>(k)], own);
-                           std::ranges::copy(seeds.span(), rows.begin());
-                         });
+  return Basis::computed(
+      basis.outputs(), basis.rows(), [=](Index k, std::span<const double> outputs, std::span<double> rows) {
+        Tensor<double> own(Shape{1, static_cast<Index>(outputs.size())});
+        std::ranges::copy(outputs, own.begin());
+        const Tensor<double> seeds = basis.seeds(samples[static_cast<std::size_t>(k)], own);
+        std::ranges::copy(seeds.span(), rows.begin());
+      });
 }
 
 /// The factors of a few samples of one set, in float32 and in float64 on the same sides.
 struct FewSamples {
-  FewSamples(const Program<float>& program, const Program<double>& exact, const Tensor<float>& inputs, ValueId of,
-             const Basis& basis, Index count, const Context& context)
+  FewSamples(const Program<float>& program, const Program<double>& exact, const Tensor<float>& inputs,
+             ValueId of, const Basis& basis, Index count, const Context& context)
       : samples(spread(inputs.shape()[0], count)),
         own(chosen_basis(basis, samples)),
         single_inputs(chosen_rows<float>(inputs, samples)),
@@ -67,8 +67,9 @@ struct FewSamples {
 };
 
 template <class T>
-Tensor<T> assembled(const Graph& graph, const factors::FactorSource<T>& rows, const factors::FactorSource<T>* columns,
-                    const kernel::LoweredReduction& reduction, const Context& context) {
+Tensor<T> assembled(const Graph& graph, const factors::FactorSource<T>& rows,
+                    const factors::FactorSource<T>* columns, const kernel::LoweredReduction& reduction,
+                    const Context& context) {
   kernel::Assembly<T> assembly;
   assembly.rows = &rows;
   assembly.columns = columns;
@@ -117,8 +118,9 @@ void compare(const Tensor<float>& single, const Tensor<double>& exact, MeasuredE
 
 }  // namespace
 
-MeasuredError measure_error(const Program<float>& program, const Program<double>& exact, const Tensor<float>& inputs,
-                            ValueId of, const kernel::LoweredReduction& reduction, const Basis& basis,
+MeasuredError measure_error(const Program<float>& program, const Program<double>& exact,
+                            const Tensor<float>& inputs, ValueId of,
+                            const kernel::LoweredReduction& reduction, const Basis& basis,
                             const Context& context, const SecondSet* second, Index count) {
   MeasuredError result;
   const FewSamples rows(program, exact, inputs, of, basis, count, context);
@@ -128,13 +130,13 @@ MeasuredError measure_error(const Program<float>& program, const Program<double>
     columns = std::make_unique<FewSamples>(program, exact, second->inputs, of, second->basis, count, context);
     result.samples2 = columns->samples;
   }
-  const bool nothing = rows.samples.empty() || (columns != nullptr && columns->samples.empty());
-  if (nothing) return result;
   const Graph& graph = program.graph();
-  const Tensor<float> single = assembled<float>(
-      graph, rows.single_factors, columns == nullptr ? nullptr : &columns->single_factors, reduction, context);
-  const Tensor<double> wide = assembled<double>(
-      graph, rows.double_factors, columns == nullptr ? nullptr : &columns->double_factors, reduction, context);
+  const Tensor<float> single =
+      assembled<float>(graph, rows.single_factors, columns == nullptr ? nullptr : &columns->single_factors,
+                       reduction, context);
+  const Tensor<double> wide =
+      assembled<double>(graph, rows.double_factors, columns == nullptr ? nullptr : &columns->double_factors,
+                        reduction, context);
   compare(single, wide, result);
   result.near_kinks = near_kinks(program, exact, rows, context);
   if (columns != nullptr) result.near_kinks += near_kinks(program, exact, *columns, context);

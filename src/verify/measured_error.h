@@ -26,13 +26,14 @@ struct SecondSet {
   const differentiate::Basis& basis;
 };
 
-/// Recomputes up to `count` samples of `inputs`, spread evenly (and as many of `second`), by the structured way in
-/// float32, where every entry has the bits that it has in the whole kernel, and in float64 on the sides of the kinks
-/// on which the float32 run stands: a relu that float32 puts on the other side is no rounding error of the kernel; it
-/// is counted in near_kinks. `basis` has reduction.layout.directions() rows and is asked with the samples' own
-/// indices.
-MeasuredError measure_error(const differentiate::Program<float>& program, const differentiate::Program<double>& exact,
-                            const Tensor<float>& inputs, ValueId of, const kernel::LoweredReduction& reduction,
+/// Recomputes up to `count` samples of `inputs`, spread evenly (and as many of `second`), by the structured
+/// way in float32, where every entry has the bits that it has in the whole kernel, and in float64 on the
+/// sides of the kinks on which the float32 run stands: a relu that float32 puts on the other side is no
+/// rounding error of the kernel; it is counted in near_kinks. `basis` has reduction.layout.directions() rows
+/// and is asked with the samples' own indices.
+MeasuredError measure_error(const differentiate::Program<float>& program,
+                            const differentiate::Program<double>& exact, const Tensor<float>& inputs,
+                            ValueId of, const kernel::LoweredReduction& reduction,
                             const differentiate::Basis& basis, const Context& context,
                             const SecondSet* second = nullptr, Index count = 4);
 

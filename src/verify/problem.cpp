@@ -12,7 +12,10 @@ Problem problem_of(std::shared_ptr<const Graph> graph, Tensor<double> inputs, Va
   const Shape outputs = graph->shape(of);
   kernel::LoweredReduction lowered = kernel::lower(reduction, outputs);
   auto basis = differentiate::Basis::sums(outputs.elements(), lowered.members);
-  return {.graph = std::move(graph), .inputs = std::move(inputs), .of = of, .reduction = std::move(lowered),
+  return {.graph = std::move(graph),
+          .inputs = std::move(inputs),
+          .of = of,
+          .reduction = std::move(lowered),
           .basis = std::move(basis)};
 }
 
@@ -26,21 +29,26 @@ std::vector<ParameterId> trainable_parameters(const Graph& graph) {
 
 void check(const Problem& problem) {
   const auto refuse = [](const char* what, std::string got, std::string expected) {
-    throw Error(ErrorKind::input, {.what = what, .where = "verification", .got = std::move(got),
-                                   .expected = std::move(expected), .cure = {}});
+    throw Error(ErrorKind::input, {.what = what,
+                                   .where = "verification",
+                                   .got = std::move(got),
+                                   .expected = std::move(expected),
+                                   .cure = {}});
   };
   const Graph& graph = *problem.graph;
-  if (graph.inputs.size() != 1) refuse("the network has another number of inputs", std::to_string(graph.inputs.size()), "1");
+  if (graph.inputs.size() != 1)
+    refuse("the network has another number of inputs", std::to_string(graph.inputs.size()), "1");
   const Shape& shape = problem.inputs.shape();
   const Shape& input = graph.shape(graph.inputs.front());
   if (shape.rank() < 1 || shape[0] < 1 || shape != input.with_leading(shape[0])) {
-    refuse("the samples do not fit the network's input", to_string(shape), "(N, ..) with N > 0 and samples of shape " +
-                                                                              to_string(input));
+    refuse("the samples do not fit the network's input", to_string(shape),
+           "(N, ..) with N > 0 and samples of shape " + to_string(input));
   }
   if (problem.basis.outputs() != graph.shape(problem.of).elements() ||
       problem.basis.rows() != problem.reduction.layout.directions()) {
     refuse("the basis fits neither outputs nor reduction",
-           std::to_string(problem.basis.rows()) + " rows over " + std::to_string(problem.basis.outputs()) + " outputs",
+           std::to_string(problem.basis.rows()) + " rows over " + std::to_string(problem.basis.outputs()) +
+               " outputs",
            std::to_string(problem.reduction.layout.directions()) + " rows over " +
                std::to_string(graph.shape(problem.of).elements()));
   }
@@ -48,7 +56,8 @@ void check(const Problem& problem) {
 }
 
 std::vector<double> random_direction(std::uint64_t seed, ParameterId parameter, int index, Index size) {
-  const RandomStream stream(seed, (static_cast<std::uint64_t>(parameter) << 16) + static_cast<std::uint64_t>(index));
+  const RandomStream stream(
+      seed, (static_cast<std::uint64_t>(parameter) << 16) + static_cast<std::uint64_t>(index));
   std::vector<double> direction(static_cast<std::size_t>(size));
   double squares = 0;
   for (std::size_t e = 0; e < direction.size(); ++e) {

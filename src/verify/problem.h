@@ -12,8 +12,9 @@ std::vector<ParameterId> trainable_parameters(const Graph& graph);
 /// Throws Error(input) where the parts of a problem do not fit together.
 void check(const Problem& problem);
 
-/// Direction `index` for a parameter of `size` entries: normal entries, of length 1 in the 2-norm. The same for
-/// every method. (Not signs: few of them may all be alike, and a softmax takes away what shifts all logits.)
+/// Direction `index` for a parameter of `size` entries: normal entries, of length 1 in the 2-norm. The same
+/// for every method. (Not signs: few of them may all be alike, and a softmax takes away what shifts all
+/// logits.)
 std::vector<double> random_direction(std::uint64_t seed, ParameterId parameter, int index, Index size);
 
 /// Multiply-adds of one sample's forward pass, about.

@@ -1,6 +1,6 @@
-// The kernel by forward-mode: the columns of J as push-forwards of the unit tangents, shared over all samples; the
-// basis is applied to their results. A parameter too large for that is pushed along the rows of the explicit
-// Jacobian: the columns of K as J (J^T e).
+// The kernel by forward-mode: the columns of J as push-forwards of the unit tangents, shared over all
+// samples; the basis is applied to their results. A parameter too large for that is pushed along the rows of
+// the explicit Jacobian: the columns of K as J (J^T e).
 #include <algorithm>
 
 #include "tangra/differentiate/sweeps.h"
@@ -50,7 +50,8 @@ class Pusher {
   /// Tangents that are pushed together: a few MiB of them.
   Index chunk_size(Index size) const {
     Index widest = size;
-    for (const Value& value : problem_.graph->values) widest = std::max(widest, samples() * value.shape.elements());
+    for (const Value& value : problem_.graph->values)
+      widest = std::max(widest, samples() * value.shape.elements());
     return std::clamp<Index>((Index{1} << 18) / std::max<Index>(1, widest), 1, 64);
   }
 
@@ -93,7 +94,8 @@ class Product final : public Method {
       const Index size = problem.graph->parameter(p).data.size();
       auto& random = result.along_random.emplace_back();
       if (work * static_cast<double>(size) <= options_.work_limit) {
-        result.kernels.push_back(by_columns(problem, pusher.push(p, size, [](Index e, double* t) { t[e] = 1; })));
+        result.kernels.push_back(
+            by_columns(problem, pusher.push(p, size, [](Index e, double* t) { t[e] = 1; })));
         continue;
       }
       if (rows.empty()) {
@@ -101,15 +103,17 @@ class Product final : public Method {
         rows = explicit_jacobian(pusher.program(), problem, context);
       }
       const double* from = rows[k].data();
-      result.kernels.push_back(reduced(
-          pusher.push(p, pusher.rows(), [&](Index row, double* t) { std::copy_n(from + row * size, size, t); }),
-          problem));
+      result.kernels.push_back(
+          reduced(pusher.push(p, pusher.rows(),
+                              [&](Index row, double* t) { std::copy_n(from + row * size, size, t); }),
+                  problem));
       random = pusher.push(p, options_.directions, [&](Index index, double* t) {
         std::ranges::copy(random_direction(options_.seed, p, static_cast<int>(index), size), t);
       });
-      result.notes.push_back("product: " + problem.graph->parameter(p).name +
-                             " has too many entries for one push-forward each; columns of its kernel are J (J^T e) "
-                             "with J^T e from the explicit Jacobian, and J v is compared along random directions");
+      result.notes.push_back(
+          "product: " + problem.graph->parameter(p).name +
+          " has too many entries for one push-forward each; columns of its kernel are J (J^T e) "
+          "with J^T e from the explicit Jacobian, and J v is compared along random directions");
     }
     return result;
   }
@@ -143,6 +147,8 @@ class Product final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> product_method(const VerifyOptions& options) { return std::make_unique<Product>(options); }
+std::unique_ptr<Method> product_method(const VerifyOptions& options) {
+  return std::make_unique<Product>(options);
+}
 
 }  // namespace tangra::verify

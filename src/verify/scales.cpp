@@ -15,9 +15,9 @@ namespace {
 using differentiate::Activations;
 using differentiate::Program;
 
-/// Rows of J_theta v for every random direction v, [directions, N * R], in T throughout, and the same sums over the
-/// outputs with absolute values. The entries of v are of size 1, not v itself: what rounding makes of their push-forward
-/// is then as large as what it makes of the columns of J, taken together in the 2-norm.
+/// Rows of J_theta v for every random direction v, [directions, N * R], in T throughout, and the same sums
+/// over the outputs with absolute values. The entries of v are of size 1, not v itself: what rounding makes
+/// of their push-forward is then as large as what it makes of the columns of J, taken together in the 2-norm.
 template <class T>
 struct Pushed {
   Tensor<T> rows;
@@ -35,8 +35,8 @@ Pushed<T> pushed(const Program<T>& program, const Activations<T>& activations, c
     std::ranges::transform(random_direction(options.seed, parameter, k, size), tangents.data() + k * size,
                            [&](double entry) { return static_cast<T>(entry * length); });
   }
-  const Tensor<T> moved = differentiate::push_forward<T>(program, activations, options.directions,
-                                                         {{value, {tangents.data(), 0}}}, problem.of, context);
+  const Tensor<T> moved = differentiate::push_forward<T>(
+      program, activations, options.directions, {{value, {tangents.data(), 0}}}, problem.of, context);
   const Tensor<T> cotangents = problem.basis.seeds(0, activations[problem.of]);
   const Index directions = problem.basis.rows();
   const Index outputs = problem.basis.outputs();
@@ -72,7 +72,9 @@ std::vector<double> row_lengths(const Tensor<double>& a, const Tensor<T>* b) {
 }
 
 /// The larger one; NaN where either is.
-double larger(double a, double b) { return std::isnan(a) || a >= b ? a : b; }
+double larger(double a, double b) {
+  return std::isnan(a) || a >= b ? a : b;
+}
 
 double largest(const std::vector<double>& entries) {
   double most = 0;
@@ -90,7 +92,8 @@ std::optional<Program<float>> single_program(const Problem& problem, const Conte
 }
 
 /// One run in float32 against one in float64. The first call fills `scales`, later ones enlarge the noise.
-void measure_run(const Problem& problem, const VerifyOptions& options, const Context& context, Scales& scales) {
+void measure_run(const Problem& problem, const VerifyOptions& options, const Context& context,
+                 Scales& scales) {
   const bool first = scales.lengths.empty();
   const Program<double> program(problem.graph, context, linalg::Engine::reference);
   const std::optional<Program<float>> single = single_program(problem, context);
@@ -110,11 +113,13 @@ void measure_run(const Problem& problem, const VerifyOptions& options, const Con
       const Pushed<float> rough = pushed(*single, rounded, problem, parameters[k], options, context);
       for (Index e = 0; e < exact.rows.size(); ++e) {
         noise = larger(noise, std::abs(exact.rows[e] - static_cast<double>(rough.rows[e])));
-        noise = larger(noise, 0x1p-24 * exact.magnitudes[e]);  // outputs that cancel may do so without a trace
+        noise =
+            larger(noise, 0x1p-24 * exact.magnitudes[e]);  // outputs that cancel may do so without a trace
       }
     }
     if (first) {
-      std::ranges::copy(lengths, scales.lengths.emplace_back(Shape{static_cast<Index>(lengths.size())}).begin());
+      std::ranges::copy(lengths,
+                        scales.lengths.emplace_back(Shape{static_cast<Index>(lengths.size())}).begin());
       scales.single_noise.push_back(0);
     }
     scales.single_noise[k] = larger(scales.single_noise[k], noise);
@@ -123,7 +128,10 @@ void measure_run(const Problem& problem, const VerifyOptions& options, const Con
 
 /// A problem next to the given one: every parameter and input changed in its tenth bit or so.
 Problem neighbour(const Problem& problem, std::uint64_t seed, std::uint64_t number) {
-  Problem result{.graph = {}, .inputs = problem.inputs.clone(), .of = problem.of, .reduction = problem.reduction,
+  Problem result{.graph = {},
+                 .inputs = problem.inputs.clone(),
+                 .of = problem.of,
+                 .reduction = problem.reduction,
                  .basis = problem.basis};
   const RandomStream random(seed, (std::uint64_t{1} << 63) + number);
   std::uint64_t drawn = 0;
@@ -158,8 +166,9 @@ Scales measure_scales(const Problem& problem, const VerifyOptions& options, cons
     scales.single_noise[k] = 0x1p-15 * *std::ranges::max_element(scales.lengths[k]);
   }
   if (overflow) {
-    scales.notes.emplace_back("the network overflows in float32, so rounding could not be measured for every parameter; "
-                              "bounds are relative there");
+    scales.notes.emplace_back(
+        "the network overflows in float32, so rounding could not be measured for every parameter; "
+        "bounds are relative there");
   }
   return scales;
 }

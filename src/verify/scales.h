@@ -15,11 +15,11 @@ struct Scales {
   std::vector<std::string> notes;
 };
 
-/// Rounding is measured, not bounded: |J| alone does not show what cancels inside the sweeps (a bias before a softmax
-/// whose outputs are summed has J = 0 out of terms of order 1). A float32 run on the same sides of all kinks shows
-/// it, and float64 makes 2^-29 of that. One run may cancel to 0 by chance where J is one number, so the same is done
-/// for a few networks and samples close by, and the largest noise taken. Where float32 overflows, 2^-15 of |J| stands
-/// in.
+/// Rounding is measured, not bounded: |J| alone does not show what cancels inside the sweeps (a bias before a
+/// softmax whose outputs are summed has J = 0 out of terms of order 1). A float32 run on the same sides of
+/// all kinks shows it, and float64 makes 2^-29 of that. One run may cancel to 0 by chance where J is one
+/// number, so the same is done for a few networks and samples close by, and the largest noise taken. Where
+/// float32 overflows, 2^-15 of |J| stands in.
 Scales measure_scales(const Problem& problem, const VerifyOptions& options, const Context& context);
 
 }  // namespace tangra::verify

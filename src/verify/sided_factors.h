@@ -20,7 +20,9 @@ class SidedFactors final : public factors::FactorSource<T> {
   factors::FactorBlock<T> make(Index begin, Index end) const override {
     return own_.make_on_sides(begin, end, sides_.activations(begin, end).template converted<T>());
   }
-  std::size_t bytes_per_sample() const override { return own_.bytes_per_sample() + 2 * sides_.bytes_per_sample(); }
+  std::size_t bytes_per_sample() const override {
+    return own_.bytes_per_sample() + 2 * sides_.bytes_per_sample();
+  }
 
  private:
   differentiate::NetworkFactors<T> own_;

@@ -42,6 +42,8 @@ bool Extrapolation::converged(double tolerance) const {
   return true;
 }
 
-bool Extrapolation::settled() const { return converged(1e-10) || (any() && without_gain_ >= 3); }
+bool Extrapolation::settled() const {
+  return converged(1e-10) || (any() && without_gain_ >= 3);
+}
 
 }  // namespace tangra::verify

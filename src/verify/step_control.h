@@ -5,14 +5,15 @@
 
 namespace tangra::verify {
 
-/// Derivatives of several outputs by one step h -> 0, from central differences at steps that are halved each time:
-/// Richardson extrapolation with the choice of the entry of the table that has the smallest estimated error (Ridders,
-/// "Accurate computation of F'(x) and F'(x)F''(x)", Adv. Eng. Software 4, 1982). A step that was skipped restarts the
-/// table, so every table stands on consecutive steps.
+/// Derivatives of several outputs by one step h -> 0, from central differences at steps that are halved each
+/// time: Richardson extrapolation with the choice of the entry of the table that has the smallest estimated
+/// error (Ridders, "Accurate computation of F'(x) and F'(x)F''(x)", Adv. Eng. Software 4, 1982). A step that
+/// was skipped restarts the table, so every table stands on consecutive steps.
 class Extrapolation {
  public:
   explicit Extrapolation(Index outputs)
-      : best_(static_cast<std::size_t>(outputs)), error_(static_cast<std::size_t>(outputs), infinite),
+      : best_(static_cast<std::size_t>(outputs)),
+        error_(static_cast<std::size_t>(outputs), infinite),
         noise_(static_cast<std::size_t>(outputs), 0) {}
 
   /// The central differences at the next step; `noise` is what rounding alone does to them.

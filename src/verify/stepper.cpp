@@ -10,7 +10,9 @@ namespace {
 constexpr int most_steps = 20;
 
 /// Below, at or above a kink.
-int side(double x, double kink) { return (x > kink) - (x < kink); }
+int side(double x, double kink) {
+  return (x > kink) - (x < kink);
+}
 
 /// The largest power of two below the size of the entries that a direction moves; a step is a part of it.
 double scale_of(const Tensor<double>& entries, const std::vector<double>& direction) {
@@ -70,9 +72,8 @@ std::vector<bool> Stepper::usable(const Point& minus, const Point& plus) const {
       });
     }
   }
-  test(base_.problem.of, [](double before, double, double after) {
-    return std::isfinite(before) && std::isfinite(after);
-  });
+  test(base_.problem.of,
+       [](double before, double, double after) { return std::isfinite(before) && std::isfinite(after); });
   return result;
 }
 
@@ -82,7 +83,8 @@ std::vector<Extrapolation> Stepper::derivative(ParameterId parameter, const std:
   const Index samples = base_.activations.samples();
   const Index outputs = base_.problem.basis.outputs();
   std::vector<Extrapolation> found(static_cast<std::size_t>(samples), Extrapolation(outputs));
-  double h = 0x1p-8 * scale_of(base_.program.graph().parameter(parameter).data.converted<double>(), direction);
+  double h =
+      0x1p-8 * scale_of(base_.program.graph().parameter(parameter).data.converted<double>(), direction);
   std::vector<double> differences(static_cast<std::size_t>(outputs));
   for (int step = 0; step < most_steps; ++step, h /= 2) {
     if (std::ranges::all_of(found, &Extrapolation::settled)) break;

@@ -34,7 +34,8 @@ class Stepper {
   explicit Stepper(const Base& base) : base_(base), graph_(std::make_shared<Graph>(base.program.graph())) {}
 
   /// For each sample the derivatives of its outputs (all O) along a direction in one parameter's space.
-  std::vector<Extrapolation> derivative(ParameterId parameter, const std::vector<double>& direction, Steps& steps);
+  std::vector<Extrapolation> derivative(ParameterId parameter, const std::vector<double>& direction,
+                                        Steps& steps);
 
  private:
   struct Point;

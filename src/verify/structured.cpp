@@ -1,5 +1,5 @@
-// The kernel by factors and tiles: what `tangra kernel` runs, apart by parameter, and once more as one part, where a
-// bias rides along with its layer's weight.
+// The kernel by factors and tiles: what `tangra kernel` runs, apart by parameter, and once more as one part,
+// where a bias rides along with its layer's weight.
 #include "tangra/kernel/assembly.h"
 #include "tangra/verify/sided_factors.h"
 
@@ -39,14 +39,16 @@ class Structured final : public Method {
     const differentiate::Program<double> program(problem.graph, context);
     if (!single_) {
       return kernels_of<double>(
-          problem, differentiate::NetworkFactors<double>(program, problem.inputs, problem.of, problem.basis, context),
+          problem,
+          differentiate::NetworkFactors<double>(program, problem.inputs, problem.of, problem.basis, context),
           context);
     }
     const differentiate::Program<float> own(problem.graph, context);
     const Tensor<float> inputs = converted<float>(problem.inputs);
     MethodResult result = kernels_of<float>(
         problem,
-        SidedFactors<float, double>(own, inputs, program, problem.inputs, problem.of, problem.basis, context), context);
+        SidedFactors<float, double>(own, inputs, program, problem.inputs, problem.of, problem.basis, context),
+        context);
     result.notes.emplace_back("structured: in float32, on the side of every kink on which float64 stands");
     return result;
   }
@@ -66,6 +68,8 @@ class Structured final : public Method {
 
 }  // namespace
 
-std::unique_ptr<Method> structured_method(DType type) { return std::make_unique<Structured>(type); }
+std::unique_ptr<Method> structured_method(DType type) {
+  return std::make_unique<Structured>(type);
+}
 
 }  // namespace tangra::verify

@@ -25,7 +25,8 @@ MethodResult undefined(const Problem& problem, std::size_t parameters) {
   return result;
 }
 
-/// Runs a method; numerics that fail become NaN and a note. Adds the kernels up where the method has no total.
+/// Runs a method; numerics that fail become NaN and a note. Adds the kernels up where the method has no
+/// total.
 MethodResult run_method(const Method& method, const Problem& problem, const Context& context) {
   const std::size_t parameters = trainable_parameters(*problem.graph).size();
   MethodResult result;
@@ -51,8 +52,8 @@ bool has_random(const MethodResult& result, std::size_t parameter) {
   return parameter < result.along_random.size() && result.along_random[parameter].size() > 0;
 }
 
-/// Every pair of methods, for every parameter and for the total. Random directions are compared where one of the two
-/// went along them because it could not go entry by entry.
+/// Every pair of methods, for every parameter and for the total. Random directions are compared where one of
+/// the two went along them because it could not go entry by entry.
 std::vector<PairResult> compare_all(const Comparison& comparison, Methods methods,
                                     const std::vector<MethodResult>& results) {
   const std::size_t parameters = results.front().kernels.size();
@@ -86,8 +87,10 @@ std::string odd_one(const std::vector<PairResult>& pairs, const std::string& par
     bool alone = true;
     for (const PairResult& pair : pairs) {
       if (pair.parameter != parameter || pair.agree) continue;
-      if (pair.first != candidate && pair.second != candidate) alone = false;
-      else parted.push_back(pair.first == candidate ? pair.second : pair.first);
+      if (pair.first != candidate && pair.second != candidate)
+        alone = false;
+      else
+        parted.push_back(pair.first == candidate ? pair.second : pair.first);
     }
     std::ranges::sort(parted);
     parted.erase(std::unique(parted.begin(), parted.end()), parted.end());
@@ -108,9 +111,10 @@ void name_first_failure(VerifyResult& result) {
   if (result.agree) return;
   result.failed_parameter = failed->parameter;
   result.odd_one_out = odd_one(result.pairs, failed->parameter, result.methods);
-  result.first_failure = failed->parameter + ": " + failed->first + " and " + failed->second + " part: " + failed->what +
-                         " differ by " + short_number(failed->difference) + " at (" + std::to_string(failed->row) +
-                         ", " + std::to_string(failed->column) + "), the bound is " + short_number(failed->bound) +
+  result.first_failure = failed->parameter + ": " + failed->first + " and " + failed->second +
+                         " part: " + (failed->what == "kernel" ? "kernels" : failed->what) + " differ by " +
+                         short_number(failed->difference) + " at (" + std::to_string(failed->row) + ", " +
+                         std::to_string(failed->column) + "), the bound is " + short_number(failed->bound) +
                          ", the largest entry " + short_number(failed->largest_entry);
   if (!result.odd_one_out.empty()) {
     result.first_failure += "; " + result.odd_one_out + " stands alone against the others";

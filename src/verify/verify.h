@@ -28,8 +28,9 @@ Problem problem_of(std::shared_ptr<const Graph> graph, Tensor<double> inputs, Va
 struct VerifyOptions {
   /// The type in which the structured method computes, float32 or float64.
   DType structured = DType::float64;
-  /// Multiply-adds that one parameter may cost in `product` and in `differences` entry by entry. A parameter beyond
-  /// it is pushed along the rows of the explicit Jacobian, K e = J (J^T e), and along random directions.
+  /// Multiply-adds that one parameter may cost in `product` and in `differences` entry by entry. A parameter
+  /// beyond it is pushed along the rows of the explicit Jacobian, K e = J (J^T e), and along random
+  /// directions.
   double work_limit = 2e9;
   /// Random directions for such parameters, and for the rounding noise of forward sweeps.
   int directions = 3;
@@ -42,8 +43,8 @@ struct MethodResult {
   Tensor<double> total;                 ///< the sum over the parameters; empty: verify() adds the kernels up
   /// J v along the random directions v of random_direction(): [directions, N * R]; empty where not made.
   std::vector<Tensor<double>> along_random;
-  /// The method's own estimate of the error of a row of J, |dJ_row| in the 2-norm: [N * R]; empty: none beyond
-  /// rounding.
+  /// The method's own estimate of the error of a row of J, |dJ_row| in the 2-norm: [N * R]; empty: none
+  /// beyond rounding.
   std::vector<Tensor<double>> row_errors;
   Index steps = 0;             ///< finite differences taken, one for each direction, step size and sample
   Index steps_skipped = 0;     ///< of these, such as cross a kink or leave the domain
@@ -68,12 +69,13 @@ class Method {
   double tolerance() const { return !exact() ? 1e-7 : unit_roundoff() > 1e-12 ? 1e-5 : 1e-12; }
 };
 
-/// `structured`: factors and tiles, what `tangra kernel` runs. `jacobian`: the explicit Jacobian by pull-back and its
-/// Gram matrix in plain loops. `product`: push-forward column by column. `differences`: central finite differences.
-/// The last three compute in float64 and use neither the factors nor the packed products.
+/// `structured`: factors and tiles, what `tangra kernel` runs. `jacobian`: the explicit Jacobian by pull-back
+/// and its Gram matrix in plain loops. `product`: push-forward column by column. `differences`: central
+/// finite differences. The last three compute in float64 and use neither the factors nor the packed products.
 std::vector<std::unique_ptr<Method>> default_methods(const VerifyOptions& options = {});
 
-/// Two methods compared for one parameter. An entry agrees where its difference is within its bound (compare.h).
+/// Two methods compared for one parameter. An entry agrees where its difference is within its bound
+/// (compare.h).
 struct PairResult {
   std::string parameter;  ///< or "total"
   std::string first;
@@ -100,14 +102,15 @@ struct VerifyResult {
   /// "0.bias: structured and differences part: ..."; empty where all agree.
   std::string first_failure;
   std::string failed_parameter;
-  /// The method that parts from all others at that parameter while those agree; empty where there is no such one.
+  /// The method that parts from all others at that parameter while those agree; empty where there is no such
+  /// one.
   std::string odd_one_out;
   std::vector<std::string> notes;
 };
 
-/// Runs every method and compares every pair of them, for each trainable parameter and for their sum. Disagreement is
-/// a result, not an exception. Throws Error(input) for a problem that does not fit together and Error(memory) where
-/// the explicit Jacobian, N * R * P numbers, does not fit: take fewer samples.
+/// Runs every method and compares every pair of them, for each trainable parameter and for their sum.
+/// Disagreement is a result, not an exception. Throws Error(input) for a problem that does not fit together
+/// and Error(memory) where the explicit Jacobian, N * R * P numbers, does not fit: take fewer samples.
 VerifyResult verify(const Problem& problem, std::span<const std::unique_ptr<Method>> methods,
                     const VerifyOptions& options, const Context& context);
 

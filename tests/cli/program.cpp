@@ -48,8 +48,10 @@ void collect(int child, Pipe& out, Pipe& err, double patience, Outcome& outcome)
       if (watched[k].fd < 0 || watched[k].revents == 0) continue;
       std::array<char, 4096> buffer{};
       const ssize_t count = read(watched[k].fd, buffer.data(), buffer.size());
-      if (count > 0) texts[k]->append(buffer.data(), static_cast<std::size_t>(count));
-      else watched[k].fd = -1;
+      if (count > 0)
+        texts[k]->append(buffer.data(), static_cast<std::size_t>(count));
+      else
+        watched[k].fd = -1;
     }
     if (std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() > patience) {
       kill(child, SIGKILL);

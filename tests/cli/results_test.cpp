@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
@@ -15,7 +16,9 @@ namespace {
 
 using nlohmann::json;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 /// The one object on standard output; fails where something else stands there or on standard error.
 json object_of(const Outcome& outcome, int exit_code = 0) {
@@ -50,8 +53,10 @@ TEST(Results, EveryCommandGivesATable) {
 }
 
 TEST(Results, JsonIsOneObjectAndNothingElse) {
-  EXPECT_EQ(object_of(tangra({"summary", ten_outputs, "--json"}))["model"]["parameters"], 64 * 8 + 8 + 80 + 10);
-  EXPECT_EQ(object_of(tangra({"jacobian", one_output, "digits", "--n", "2", "--json"}))["arrays"][0]["name"], "output");
+  EXPECT_EQ(object_of(tangra({"summary", ten_outputs, "--json"}))["model"]["parameters"],
+            64 * 8 + 8 + 80 + 10);
+  EXPECT_EQ(object_of(tangra({"jacobian", one_output, "digits", "--n", "2", "--json"}))["arrays"][0]["name"],
+            "output");
   const json spectrum = object_of(tangra({"spectrum", one_output, "digits", "--n", "4", "--json"}));
   EXPECT_EQ(spectrum["eigenvalues"].size(), 4U);
   EXPECT_GE(spectrum["eigenvalues"][0], spectrum["eigenvalues"][3]);
@@ -65,8 +70,8 @@ TEST(Results, JsonIsOneObjectAndNothingElse) {
 TEST(Results, KernelWritesNpyAndJsonBesideIt) {
   const TemporaryFolder folder;
   const std::string out = folder / "K.npy";
-  const json told = object_of(
-      tangra({"kernel", ten_outputs, "digits", "--n", "5", "--reduce", "trace", "--precision", "float64", "-o", out, "--json"}));
+  const json told = object_of(tangra({"kernel", ten_outputs, "digits", "--n", "5", "--reduce", "trace",
+                                      "--precision", "float64", "-o", out, "--json"}));
   const Array k = formats::read_npy(out);
   EXPECT_EQ(k.shape(), (Shape{5, 5}));
   EXPECT_EQ(k.type(), DType::float64);
@@ -83,17 +88,19 @@ TEST(Results, KernelWritesNpyAndJsonBesideIt) {
 }
 
 TEST(Results, Float32KernelsTellTheirMeasuredError) {
-  const json object = object_of(tangra({"kernel", one_output, "digits", "--n", "5", "--precision", "float32", "--json"}));
+  const json object =
+      object_of(tangra({"kernel", one_output, "digits", "--n", "5", "--precision", "float32", "--json"}));
   EXPECT_LT(object["measured_error"]["largest_relative"], 1e-5);
 }
 
 TEST(Results, TrainByTestInParts) {
   const TemporaryFolder folder;
   const std::string out = folder / "K.npz";
-  const Outcome outcome = tangra({"kernel", ten_outputs, "digits", "digits", "--n", "5", "--samples2", "100:103", "--reduce",
-                                  "sum", "--by", "parameter", "-o", out});
+  const Outcome outcome = tangra({"kernel", ten_outputs, "digits", "digits", "--n", "5", "--samples2",
+                                  "100:103", "--reduce", "sum", "--by", "parameter", "-o", out});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
-  EXPECT_EQ(formats::npz_keys(out), (std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias", "total"}));
+  EXPECT_EQ(formats::npz_keys(out),
+            (std::vector<std::string>{"0.weight", "0.bias", "1.weight", "1.bias", "total"}));
   EXPECT_EQ(formats::read_npz(out, "total").shape(), (Shape{5, 3}));
 }
 
@@ -106,13 +113,16 @@ TEST(Results, OneSample) {
 TEST(Results, DerivativesAreWrittenUnderTheirNames) {
   const TemporaryFolder folder;
   const std::string jacobian = folder / "J.npz";
-  EXPECT_EQ(tangra({"jacobian", ten_outputs, "digits", "--n", "2", "--wrt", "1.bias,input", "-o", jacobian}).exit_code, 0);
+  EXPECT_EQ(tangra({"jacobian", ten_outputs, "digits", "--n", "2", "--wrt", "1.bias,input", "-o", jacobian})
+                .exit_code,
+            0);
   EXPECT_EQ(formats::read_npz(jacobian, "jacobian:1.bias").shape(), (Shape{2, 10, 10}));
   EXPECT_EQ(formats::npz_keys(jacobian).size(), 3U);
   const std::string cotangent = folder / "C.npy";
   formats::write_npy(cotangent, Array(Tensor<double>(Shape{2, 10})));
   const std::string vjp = folder / "vjp.npz";
-  const Outcome outcome = tangra({"vjp", ten_outputs, "digits", "--n", "2", "--cotangent", cotangent, "-o", vjp});
+  const Outcome outcome =
+      tangra({"vjp", ten_outputs, "digits", "--n", "2", "--cotangent", cotangent, "-o", vjp});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
   EXPECT_FALSE(formats::npz_keys(vjp).empty());
   const std::string tangent = folder / "T.npz";
@@ -124,7 +134,8 @@ TEST(Results, AnExistingFileNeedsForce) {
   const TemporaryFolder folder;
   for (const char* existing : {"K.npy", "K.npy.json"}) {
     std::ofstream(folder / existing) << "precious";
-    const std::vector<std::string> arguments = {"kernel", one_output, "digits", "--n", "2", "-o", folder / "K.npy"};
+    const std::vector<std::string> arguments = {"kernel", one_output, "digits",        "--n",
+                                                "2",      "-o",       folder / "K.npy"};
     const Outcome refused = tangra(arguments);
     EXPECT_EQ(refused.exit_code, 2);
     EXPECT_EQ(refused.out, "");
@@ -142,8 +153,10 @@ TEST(Results, AnExistingFileNeedsForce) {
 TEST(Results, AFolderThatCannotBeWrittenTo) {
   const TemporaryFolder folder;
   std::filesystem::path target = folder.path();
-  if (geteuid() == 0) target = "/sys/kernel";  // root may write to any folder of a disk
-  else chmod(target.c_str(), S_IRUSR | S_IXUSR);
+  if (geteuid() == 0)
+    target = "/sys/kernel";  // root may write to any folder of a disk
+  else
+    chmod(target.c_str(), S_IRUSR | S_IXUSR);
   const Outcome outcome = tangra({"kernel", one_output, "digits", "--n", "2", "-o", target / "K.npy"});
   chmod(folder.path().c_str(), S_IRWXU);
   EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
@@ -152,12 +165,25 @@ TEST(Results, AFolderThatCannotBeWrittenTo) {
   EXPECT_EQ(nowhere.exit_code, 3) << nowhere.err;
 }
 
-TEST(Results, TheSuggestedCommandsWork) {
-  const Outcome kernel = tangra({"kernel", ten_outputs, "digits", "--n", "4", "--seed", "3", "--reduce", "sum"});
-  const std::size_t begin = kernel.out.find("What to try next");
-  ASSERT_NE(begin, std::string::npos);
-  EXPECT_TRUE(contains(kernel.out.substr(begin), "tangra spectrum"));
-  EXPECT_TRUE(contains(kernel.out.substr(begin), "--seed 3"));
+TEST(Results, TheSuggestedCommandsCanBePasted) {
+  const TemporaryFolder folder;
+  const std::string heading = "What to try next\n";
+  const std::string out = folder / "my kernel.npy";
+  for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"-o", out}, {"--by", "layer"}}) {
+    std::vector<std::string> arguments = {"kernel", ten_outputs, "digits",   "--n", "4",
+                                          "--seed", "3",         "--reduce", "sum"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const Outcome kernel = tangra(arguments);
+    const std::size_t begin = kernel.out.find(heading);
+    ASSERT_NE(begin, std::string::npos);
+    const std::string commands = kernel.out.substr(begin + heading.size());
+    EXPECT_TRUE(contains(commands, "tangra spectrum"));
+    const std::filesystem::path program = TANGRA_PROGRAM;
+    std::ofstream(folder / "script") << "set -e\ncd '" << folder.path().string() << "'\nrm -f K.np*\n"
+                                     << "tangra() { '" << program.string() << "' \"$@\" >> log; }\n"
+                                     << commands;
+    EXPECT_EQ(std::system(("sh '" + (folder / "script").string() + "'").c_str()), 0) << commands;
+  }
 }
 
 }  // namespace

@@ -7,7 +7,9 @@
 namespace tangra::test {
 namespace {
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 /// A refused request: one message of one line on standard error, nothing on standard output.
 void expect_refused(const Outcome& outcome, int exit_code, std::initializer_list<const char*> parts) {
@@ -18,7 +20,9 @@ void expect_refused(const Outcome& outcome, int exit_code, std::initializer_list
   for (const char* part : parts) EXPECT_TRUE(contains(outcome.err, part)) << part << "\n" << outcome.err;
 }
 
-void expect_one_line(const Outcome& outcome) { EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err; }
+void expect_one_line(const Outcome& outcome) {
+  EXPECT_EQ(std::ranges::count(outcome.err, '\n'), 1) << outcome.err;
+}
 
 TEST(Usage, EveryCommandHasHelpWithExamples) {
   for (const char* command : {"summary", "jacobian", "jvp", "vjp", "kernel", "verify", "spectrum", "data"}) {
@@ -26,13 +30,15 @@ TEST(Usage, EveryCommandHasHelpWithExamples) {
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(outcome.err, "");
     EXPECT_TRUE(contains(outcome.out, "Examples:\n  tangra " + std::string(command))) << outcome.out;
-    EXPECT_TRUE(contains(outcome.out, "Usage: tangra " + std::string(command))) << outcome.out;
+    EXPECT_TRUE(contains(outcome.out, "Usage: tangra " + std::string(command) + " [")) << outcome.out;
+    EXPECT_FALSE(contains(outcome.out, "\n\n\n")) << outcome.out;
   }
 }
 
 TEST(Usage, HelpStatesTheInitialisersDistributions) {
   const std::string help = tangra({"kernel", "--help"}).out;
-  for (const char* part : {"glorot_uniform", "sqrt(6 / (fan_in + fan_out))", "lecun", "he ", "pytorch", "--reduce"}) {
+  for (const char* part :
+       {"glorot_uniform", "sqrt(6 / (fan_in + fan_out))", "lecun", "he ", "pytorch", "--reduce"}) {
     EXPECT_TRUE(contains(help, part)) << part;
   }
 }
@@ -40,7 +46,8 @@ TEST(Usage, HelpStatesTheInitialisersDistributions) {
 TEST(Usage, TheOverviewListsCommandsAndExitCodes) {
   const Outcome outcome = tangra({"--help"});
   EXPECT_EQ(outcome.exit_code, 0);
-  for (const char* part : {"kernel", "verify", "spectrum", "Exit codes", "Flux"}) EXPECT_TRUE(contains(outcome.out, part));
+  for (const char* part : {"kernel", "verify", "spectrum", "Exit codes", "Flux"})
+    EXPECT_TRUE(contains(outcome.out, part));
   const Outcome none = tangra({});
   EXPECT_EQ(none.exit_code, 2);
   EXPECT_EQ(none.out, "");
@@ -48,8 +55,10 @@ TEST(Usage, TheOverviewListsCommandsAndExitCodes) {
 }
 
 TEST(Usage, NoLineOfHelpIsWiderThan110Columns) {
-  for (const std::vector<std::string>& arguments :
-       {std::vector<std::string>{"--help"}, {"kernel", "--help"}, {"jacobian", "--help"}, {"data", "show", "--help"}}) {
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
+                                                    {"kernel", "--help"},
+                                                    {"jacobian", "--help"},
+                                                    {"data", "show", "--help"}}) {
     const std::string help = tangra(arguments).out;
     for (std::size_t begin = 0; begin < help.size();) {
       const std::size_t end = help.find('\n', begin);
@@ -82,6 +91,8 @@ TEST(Usage, MissingArguments) {
   expect_refused(tangra({"jvp", one_output, "digits"}), 2, {"--tangent"});
   expect_refused(tangra({"data"}), 2, {"tangra data --help"});
   expect_refused(tangra({"spectrum", one_output}), 2, {"MODEL without DATA"});
+  expect_refused(tangra({"spectrum", "K.npy", "--n", "3"}), 2, {"--n", "MODEL DATA"});
+  expect_refused(tangra({"kernel", one_output, "digits", "-o"}), 2, {"--output"});
 }
 
 TEST(Usage, BadValues) {
@@ -104,7 +115,8 @@ TEST(Usage, BadValues) {
 TEST(Usage, WhatIsNotThereYetIsSaid) {
   const Outcome resume = tangra({"kernel", one_output, "digits", "--n", "2", "--resume", "-o", "K.npy"});
   expect_refused(resume, 2, {"--resume", "yet"});
-  expect_refused(tangra({"kernel", one_output, "digits", "--n", "2", "-o", "K.zarr"}), 2, {"K.zarr", ".npy or .npz"});
+  expect_refused(tangra({"kernel", one_output, "digits", "--n", "2", "-o", "K.zarr"}), 2,
+                 {"K.zarr", ".npy or .npz"});
 }
 
 TEST(Usage, SeveralOutputsNeedAReduction) {
@@ -133,6 +145,11 @@ TEST(Usage, UnclosedParenthesisShowsThePlace) {
 TEST(Usage, TooLittleMemory) {
   const Outcome outcome = tangra({"kernel", ten_outputs, "digits", "--reduce", "full", "--memory", "100kB"});
   expect_refused(outcome, 4, {"--memory"});
+}
+
+TEST(Usage, AKernelThatIsNotFiniteIsANumericalFailure) {
+  expect_refused(tangra({"kernel", "Chain(Dense(64 => 8, log), Dense(8 => 1))", "digits", "--n", "3"}), 5,
+                 {"tangra: "});
 }
 
 TEST(Usage, ErrorsLeaveNothingOnStandardOutputWithJsonEither) {

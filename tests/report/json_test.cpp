@@ -18,8 +18,9 @@ void expect_keys(const json& object, std::initializer_list<const char*> keys) {
 
 TEST(Json, KernelHasTheFieldsOfTheContract) {
   const json object = json::parse(report::json(test::kernel_result()));
-  expect_keys(object, {"shape", "axes", "reduce", "plan", "seconds", "peak_bytes", "measured_error", "conventions",
-                       "model_fingerprint", "data_fingerprints", "precision", "version", "machine", "threads", "requested"});
+  expect_keys(object, {"shape", "axes", "reduce", "plan", "seconds", "peak_bytes", "measured_error",
+                       "conventions", "model_fingerprint", "data_fingerprints", "precision", "version",
+                       "machine", "threads", "requested"});
   EXPECT_EQ(object["shape"], json::array({3, 3}));
   EXPECT_EQ(object["axes"], json::array({"samples", "samples2"}));
   EXPECT_EQ(object["reduce"], "trace");
@@ -42,8 +43,8 @@ TEST(Json, AFloat64KernelHasNoMeasuredError) {
 
 TEST(Json, SpectrumHasTheFieldsOfTheContract) {
   const json object = json::parse(report::json(test::spectrum_result()));
-  expect_keys(object, {"eigenvalues", "residuals", "rounding_bound", "verdict", "negative_beyond_rounding", "condition",
-                       "trace", "effective_rank"});
+  expect_keys(object, {"eigenvalues", "residuals", "rounding_bound", "verdict", "negative_beyond_rounding",
+                       "condition", "trace", "effective_rank"});
   EXPECT_EQ(object["eigenvalues"], json::array({100.0, 1.0, 1e-3, -1e-9}));
   EXPECT_EQ(object["verdict"], "semidefinite within rounding");
   EXPECT_TRUE(object["condition"].is_null()) << "infinity has no place in JSON";

@@ -28,17 +28,37 @@ run::ModelSummary model_summary() {
 }
 
 run::DataSummary data_summary() {
-  return {.name = "digits", .description = "divided by 16", .samples = 3, .shape = Shape{1, 8, 8}, .labels = true};
+  return {.name = "digits",
+          .description = "divided by 16",
+          .samples = 3,
+          .shape = Shape{1, 8, 8},
+          .labels = true};
 }
 
 run::SummaryResult summary_result() {
   run::SummaryResult result;
   result.model = model_summary();
-  result.layers = {{.name = "0", .op = "Dense", .shape = Shape{2}, .parameters = {"0.weight", "0.bias"}, .parameter_count = 6}};
-  result.parameters = {{.name = "0.weight", .layer = "0", .shape = Shape{2, 2}, .type = DType::float32, .count = 4,
-                        .bytes = 16, .trainable = true, .why = "the weight of a Dense layer"},
-                       {.name = "0.bias", .layer = "0", .shape = Shape{2}, .type = DType::float32, .count = 2, .bytes = 8,
-                        .trainable = false, .why = "matches --buffers"}};
+  result.layers = {{.name = "0",
+                    .op = "Dense",
+                    .shape = Shape{2},
+                    .parameters = {"0.weight", "0.bias"},
+                    .parameter_count = 6}};
+  result.parameters = {{.name = "0.weight",
+                        .layer = "0",
+                        .shape = Shape{2, 2},
+                        .type = DType::float32,
+                        .count = 4,
+                        .bytes = 16,
+                        .trainable = true,
+                        .why = "the weight of a Dense layer"},
+                       {.name = "0.bias",
+                        .layer = "0",
+                        .shape = Shape{2},
+                        .type = DType::float32,
+                        .count = 2,
+                        .bytes = 8,
+                        .trainable = false,
+                        .why = "matches --buffers"}};
   result.parameter_bytes = 24;
   result.activation_bytes = 2048;
   return result;
@@ -74,14 +94,25 @@ run::KernelResult kernel_result() {
   result.axes = {"samples", "samples2"};
   result.parts = {"0", "1", "total"};
   result.part_traces = {10, 30, 40};
-  result.plan = {{.parameter = "0.weight with its bias", .part = "0", .order = "both Grams", .reason = "cheaper",
+  result.plan = {{.parameter = "0.weight with its bias",
+                  .part = "0",
+                  .order = "both Grams",
+                  .reason = "cheaper",
                   .multiply_adds = 66}};
   result.block_samples = 128;
   result.multiply_adds = 396;
-  result.statistics = {.trace = 40, .smallest_diagonal = 9.09461, .largest_diagonal = 14.229333,
-                       .largest_entry = 14.229333, .corner = {{14.229333, 11.1088}, {11.1088, 9.09461}}};
-  result.measured_error = verify::MeasuredError{.largest_relative = 1.5e-7, .rms = 1e-7, .largest_entry = 14,
-                                                .samples = {0, 1}, .samples2 = {}, .entries = 4, .near_kinks = 2};
+  result.statistics = {.trace = 40,
+                       .smallest_diagonal = 9.09461,
+                       .largest_diagonal = 14.229333,
+                       .largest_entry = 14.229333,
+                       .corner = {{14.229333, 11.1088}, {11.1088, 9.09461}}};
+  result.measured_error = verify::MeasuredError{.largest_relative = 1.5e-7,
+                                                .rms = 1e-7,
+                                                .largest_entry = 14,
+                                                .samples = {0, 1},
+                                                .samples2 = {},
+                                                .entries = 4,
+                                                .near_kinks = 2};
   result.out = "K.npz";
   result.provenance = provenance();
   return result;
@@ -97,10 +128,19 @@ run::VerifyRunResult verify_result(bool agree) {
   result.result.methods = {"structured", "jacobian", "differences"};
   for (const char* parameter : {"0.weight", "0.bias", "total"}) {
     const bool wrong = !agree && std::string(parameter) != "0.weight";
-    result.result.pairs.push_back({.parameter = parameter, .first = "structured", .second = "jacobian", .what = "kernel",
+    result.result.pairs.push_back({.parameter = parameter,
+                                   .first = "structured",
+                                   .second = "jacobian",
+                                   .what = "kernel",
                                    .difference = wrong ? std::numeric_limits<double>::quiet_NaN() : 1.25e-15,
-                                   .bound = 2.5e-12, .worst_ratio = 0.1, .largest_difference = 1.5e-15,
-                                   .largest_entry = 14.5, .plane = 0, .row = 1, .column = 2, .agree = !wrong});
+                                   .bound = 2.5e-12,
+                                   .worst_ratio = 0.1,
+                                   .largest_difference = 1.5e-15,
+                                   .largest_entry = 14.5,
+                                   .plane = 0,
+                                   .row = 1,
+                                   .column = 2,
+                                   .agree = !wrong});
   }
   result.result.steps = 4321;
   result.result.steps_skipped = 17;

@@ -13,15 +13,22 @@ namespace {
 
 constexpr TerminalStyle plain{.width = 100, .colour = false, .unicode = true};
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 DataSetShown shown_set() {
   Tensor<float> picture(Shape{1, 1, 4, 4});
   picture[0] = 1;
   DataSetShown shown;
   shown.name = "digits";
-  shown.info = data::DataSetInfo{.name = "digits", .title = "handwritten digits", .training = Shape{1797, 1, 8, 8},
-                                 .test = {}, .classes = {"zero", "one"}, .licence = "CC BY 4.0", .how_to_get = {},
+  shown.info = data::DataSetInfo{.name = "digits",
+                                 .title = "handwritten digits",
+                                 .training = Shape{1797, 1, 8, 8},
+                                 .test = {},
+                                 .classes = {"zero", "one"},
+                                 .licence = "CC BY 4.0",
+                                 .how_to_get = {},
                                  .found = "built in"};
   shown.loaded = true;
   shown.shape = Shape{3, 1, 4, 4};
@@ -32,10 +39,10 @@ DataSetShown shown_set() {
 }
 
 std::vector<std::string> all_tables(const TerminalStyle& style) {
-  return {terminal(test::summary_result(), style),       terminal(test::arrays_result(), style),
-          terminal(test::kernel_result(), style),        terminal(test::verify_result(true), style),
-          terminal(test::verify_result(false), style),   terminal(test::spectrum_result(), style),
-          terminal(DataSetList{data::list()}, style), terminal(shown_set(), style)};
+  return {terminal(test::summary_result(), style),     terminal(test::arrays_result(), style),
+          terminal(test::kernel_result(), style),      terminal(test::verify_result(true), style),
+          terminal(test::verify_result(false), style), terminal(test::spectrum_result(), style),
+          terminal(DataSetList{data::list()}, style),  terminal(shown_set(), style)};
 }
 
 TEST(Terminal, NoLineIsWiderThanThePage) {
@@ -49,7 +56,8 @@ TEST(Terminal, NoLineIsWiderThanThePage) {
 
 TEST(Terminal, EscapeSequencesOnlyWhereAskedFor) {
   for (const std::string& text : all_tables(plain)) EXPECT_FALSE(contains(text, "\x1b"));
-  for (const std::string& text : all_tables({.width = 80, .colour = true})) EXPECT_TRUE(contains(text, "\x1b[1m"));
+  for (const std::string& text : all_tables({.width = 80, .colour = true}))
+    EXPECT_TRUE(contains(text, "\x1b[1m"));
 }
 
 TEST(Terminal, AsciiWhereThereIsNoUnicode) {
@@ -67,11 +75,22 @@ TEST(Terminal, LinesEndWithoutBlanks) {
 
 TEST(Terminal, KernelTellsFiguresSharesAndWhatToTryNext) {
   const std::string text = terminal(test::kernel_result(), plain);
-  for (const char* part : {"14.229333", "11.1088", "9.09461", "25.00 %", "75.00 %", "1,234,567 parameters", "3 frozen",
-                           "K[i,j] = sum over a of K[i,a,j,a]", "3 samples x 3 samples2", "float32", "36 B", "both Grams",
-                           "1.5e-07 of the largest entry", "2 units", "K.npz.json", "tangra verify", "--n 3"}) {
+  for (const char* part :
+       {"14.229333", "11.1088", "9.09461", "25.00 %", "75.00 %", "1,234,567 parameters", "3 frozen",
+        "K[i,j] = sum over a of K[i,a,j,a]", "3 x 3 (samples, samples2)", "float32", "36 B", "both Grams",
+        "1.5e-07 of the largest entry", "2 units", "K.npz.json", "tangra verify", "--n 3"}) {
     EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
   }
+}
+
+TEST(Terminal, AResultThatIsNoMatrixShowsItsFirstEntries) {
+  run::KernelResult result = test::kernel_result();
+  result.requested.pairs = run::Pairs::self;
+  result.statistics = {};
+  result.arrays = test::arrays_result().arrays;
+  const std::string text = terminal(result, plain);
+  EXPECT_TRUE(contains(text, "First entries\n  -1.5  -0.5  0.5  1.5\n")) << text;
+  EXPECT_FALSE(contains(text, "diagonal"));
 }
 
 TEST(Terminal, SpectrumIsSuggestedForASymmetricMatrixOnly) {
@@ -94,15 +113,16 @@ TEST(Terminal, SuggestionsRepeatTheOptionsThatMakeTheNetwork) {
 TEST(Terminal, VerifyNamesTheFirstFailure) {
   EXPECT_TRUE(contains(terminal(test::verify_result(true), plain), "All methods agree"));
   const std::string text = terminal(test::verify_result(false), plain);
-  for (const char* part : {"do NOT agree", "0.bias: structured and jacobian part", "NO", "nan", "structured - jacobian",
-                           "2.5e-12", "4,321 steps", "17 skipped"}) {
+  for (const char* part : {"do NOT agree", "0.bias: structured and jacobian part", "NO", "nan",
+                           "structured - jacobian", "2.5e-12", "4,321 steps", "17 skipped"}) {
     EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
   }
 }
 
 TEST(Terminal, SpectrumTellsVerdictBoundAndExtremes) {
   const std::string text = terminal(test::spectrum_result(), plain);
-  for (const char* part : {"semidefinite within rounding", "1e-06", "n eps |K| = 1e-6", "-1e-09", "inf", "101.001"}) {
+  for (const char* part :
+       {"semidefinite within rounding", "1e-06", "n eps |K| = 1e-6", "-1e-09", "inf", "101.001"}) {
     EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
   }
 }
@@ -118,7 +138,8 @@ TEST(Terminal, SpectrumListsTheTopAndTheSmallest) {
 
 TEST(Terminal, SummarySaysWhatCountsAsParameterAndWhy) {
   const std::string text = terminal(test::summary_result(), plain);
-  for (const char* part : {"0.weight, 0.bias", "the weight of a Dense layer", "matches --buffers", "24 B", "2 KiB"}) {
+  for (const char* part :
+       {"0.weight, 0.bias", "the weight of a Dense layer", "matches --buffers", "24 B", "2 KiB"}) {
     EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
   }
 }

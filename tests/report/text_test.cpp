@@ -68,6 +68,20 @@ TEST(Text, TablesCutTextBeforeNumbers) {
   EXPECT_EQ(lines[2], "b                            8");
 }
 
+TEST(Text, NarrowPagesLeaveOutWhatCanBeSpared) {
+  Table table({{"name"}, {"why", Align::left, true}, {"entries", Align::right}});
+  table.add({"0.weight", "because somebody said so", "1,234,567"});
+  EXPECT_EQ(table.lines(60, true, 10).back(), "0.weight  because somebody said so  1,234,567");
+  EXPECT_EQ(table.lines(35, true, 10).back(), "0.weight  because someb…  1,234,567");
+  EXPECT_EQ(table.lines(25, true, 10).back(), "0.weight  1,234,567");
+  EXPECT_EQ(table.lines(16, true, 10).back(), "0.we…  1,234,567");
+}
+
+TEST(Text, OptionsStayWithTheirValues) {
+  EXPECT_EQ(command_lines({{"tangra"}, {"kernel"}, {"--reduce"}, {"trace"}}, 24),
+            (std::vector<std::string>{"tangra kernel \\", "    --reduce trace"}));
+}
+
 TEST(Text, LongTablesTellHowMuchIsLeftOut) {
   Table table({{"k"}});
   for (int k = 0; k < 5; ++k) table.add({std::to_string(k)});
@@ -78,7 +92,8 @@ TEST(Text, LongTablesTellHowMuchIsLeftOut) {
 
 TEST(Plot, ShowsSignsAndTheFloor) {
   const std::vector<double> values = {100, 10, 1, 0.1, -0.01};
-  const std::vector<std::string> lines = plot_lines({.values = values, .floor = 0.1, .height = 5, .unicode = false});
+  const std::vector<std::string> lines =
+      plot_lines({.values = values, .floor = 0.1, .height = 5, .unicode = false});
   ASSERT_EQ(lines.size(), 5U);
   EXPECT_EQ(lines[0], "  1e+02 |*");
   EXPECT_EQ(lines[1], "        |     *");

@@ -12,7 +12,8 @@ namespace {
 std::vector<std::string> unary_operators() {
   std::vector<std::string> names;
   for (const std::string_view name : ops::op_names()) {
-    const Node node{.op = std::string(name), .name = "probe", .attributes = {}, .inputs = {0}, .outputs = {1}};
+    const Node node{
+        .op = std::string(name), .name = "probe", .attributes = {}, .inputs = {0}, .outputs = {1}};
     try {
       const std::vector<Shape> shapes{Shape{5}};
       const std::vector<Shape> result = ops::find_op(name)->infer(node, shapes);
@@ -24,7 +25,9 @@ std::vector<std::string> unary_operators() {
   return names;
 }
 
-bool needs_positive_inputs(const std::string& op) { return op == "Log" || op == "Sqrt" || op == "Reciprocal"; }
+bool needs_positive_inputs(const std::string& op) {
+  return op == "Log" || op == "Sqrt" || op == "Reciprocal";
+}
 
 TEST(Agreement, EveryUnaryOperator) {
   const std::vector<std::string> names = unary_operators();
@@ -52,9 +55,12 @@ TEST(Agreement, EveryUnaryOperatorAtTheEnd) {
 
 TEST(Agreement, OperatorsWithSettings) {
   const std::vector<std::pair<std::string, Attributes>> settings{
-      {"Gelu", {{"approximate", std::string("tanh")}}}, {"LeakyRelu", {{"alpha", 0.3}}},
-      {"Elu", {{"alpha", 0.7}}},                        {"Clip", {{"min", -0.5}, {"max", 0.8}}},
-      {"ReduceSum", {{"keepdims", Index{1}}}},          {"Softmax", {{"axis", Index{0}}}}};
+      {"Gelu", {{"approximate", std::string("tanh")}}},
+      {"LeakyRelu", {{"alpha", 0.3}}},
+      {"Elu", {{"alpha", 0.7}}},
+      {"Clip", {{"min", -0.5}, {"max", 0.8}}},
+      {"ReduceSum", {{"keepdims", Index{1}}}},
+      {"Softmax", {{"axis", Index{0}}}}};
   std::uint64_t seed = 300;
   for (const auto& [op, attributes] : settings) {
     RandomNet net(seed++);
@@ -71,12 +77,14 @@ TEST(Agreement, DepthsAndUglyWidths) {
       RandomNet net(400 + 10 * depth + turn);
       ValueId h = net.input(widths[turn]);
       for (std::size_t layer = 0; layer < depth; ++layer) {
-        h = net.dense(std::to_string(layer), h, widths[(turn + 2 * layer + depth) % widths.size()], layer % 3 != 1);
+        h = net.dense(std::to_string(layer), h, widths[(turn + 2 * layer + depth) % widths.size()],
+                      layer % 3 != 1);
         if (layer + 1 < depth) h = net.apply(activations[(turn + layer) % activations.size()], {h});
       }
       const std::string& reduction = reductions[(depth + turn) % reductions.size()];
-      expect_agreement(net.problem(h, 1 + static_cast<Index>((depth + turn) % 5), reduction),
-                       "depth " + std::to_string(depth) + ", turn " + std::to_string(turn) + ", " + reduction);
+      expect_agreement(
+          net.problem(h, 1 + static_cast<Index>((depth + turn) % 5), reduction),
+          "depth " + std::to_string(depth) + ", turn " + std::to_string(turn) + ", " + reduction);
     }
   }
 }
@@ -104,7 +112,8 @@ TEST(Agreement, ReductionsByAxis) {
     h = net.apply("Tanh", {net.dense("0", h, 5)});
     h = net.dense("1", h, 3);
     Problem problem = net.problem(h, 3, "full");
-    problem = problem_of(problem.graph, std::move(problem.inputs), h, {.axes = axes, .selected = {}, .mean = false});
+    problem = problem_of(problem.graph, std::move(problem.inputs), h,
+                         {.axes = axes, .selected = {}, .mean = false});
     expect_agreement(problem, "mixed reduction");
   }
 }

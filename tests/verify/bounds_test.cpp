@@ -15,7 +15,8 @@ namespace {
 class Tampered final : public Method {
  public:
   using Change = std::function<void(MethodResult&)>;
-  Tampered(std::unique_ptr<Method> method, Change change) : method_(std::move(method)), change_(std::move(change)) {}
+  Tampered(std::unique_ptr<Method> method, Change change)
+      : method_(std::move(method)), change_(std::move(change)) {}
   std::string name() const override { return "tampered"; }
   bool exact() const override { return method_->exact(); }
   double unit_roundoff() const override { return method_->unit_roundoff(); }
@@ -84,7 +85,8 @@ TEST(Bounds, RoundingAddsLittleForHealthyNetworks) {
   for (const PairResult& pair : verified(healthy()).pairs) {
     const bool exact = pair.second != "differences";
     EXPECT_GE(pair.bound, (exact ? 0.99e-12 : 0.99e-7) * pair.largest_entry);
-    EXPECT_LE(pair.bound, (exact ? 2e-12 : 1.5e-7) * pair.largest_entry) << pair.parameter << ": " << pair.second;
+    EXPECT_LE(pair.bound, (exact ? 2e-12 : 1.5e-7) * pair.largest_entry)
+        << pair.parameter << ": " << pair.second;
   }
 }
 
@@ -135,7 +137,8 @@ TEST(Bounds, TheTotalIsComparedToo) {
 
 TEST(Bounds, AMethodThatFailsNumericallyDisagrees) {
   const VerifyResult result = tampered(healthy(), 1, [](MethodResult&) {
-    throw Error(ErrorKind::numerics, {.what = "it did not converge", .where = {}, .got = {}, .expected = {}, .cure = {}});
+    throw Error(ErrorKind::numerics,
+                {.what = "it did not converge", .where = {}, .got = {}, .expected = {}, .cure = {}});
   });
   EXPECT_FALSE(result.agree);
   EXPECT_EQ(result.odd_one_out, "tampered");
@@ -143,7 +146,8 @@ TEST(Bounds, AMethodThatFailsNumericallyDisagrees) {
   EXPECT_NE(result.notes.back().find("it did not converge"), std::string::npos);
   EXPECT_THROW(tampered(healthy(), 1,
                         [](MethodResult&) {
-                          throw Error(ErrorKind::memory, {.what = "full", .where = {}, .got = {}, .expected = {}, .cure = {}});
+                          throw Error(ErrorKind::memory,
+                                      {.what = "full", .where = {}, .got = {}, .expected = {}, .cure = {}});
                         }),
                Error);
 }

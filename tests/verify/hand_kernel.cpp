@@ -7,7 +7,9 @@ namespace {
 
 using Vector = std::vector<double>;
 
-double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
+double sigmoid(double x) {
+  return 1 / (1 + std::exp(-x));
+}
 
 struct Layer {
   Index out;
@@ -22,7 +24,8 @@ std::vector<Layer> layers_of(const Graph& graph) {
     const Array& weight = graph.parameters[p].data;
     const auto w = weight.as<double>();
     const auto b = graph.parameters[p + 1].data.as<double>();
-    layers.push_back({weight.shape()[0], weight.shape()[1], Vector(w.begin(), w.end()), Vector(b.begin(), b.end())});
+    layers.push_back(
+        {weight.shape()[0], weight.shape()[1], Vector(w.begin(), w.end()), Vector(b.begin(), b.end())});
   }
   return layers;
 }
@@ -48,7 +51,8 @@ struct Sample {
     }
   }
 
-  std::vector<Vector> cotangents(const std::vector<Layer>& layers, std::size_t output, Mistake mistake) const {
+  std::vector<Vector> cotangents(const std::vector<Layer>& layers, std::size_t output,
+                                 Mistake mistake) const {
     const auto slope = [&](double z) {
       return sigmoid(z) * (mistake == Mistake::slope_of_one_minus_output ? sigmoid(1 - z) : 1 - sigmoid(z));
     };
@@ -63,7 +67,8 @@ struct Sample {
       Vector below(in, 0);
       const bool transposed = mistake == Mistake::transposed_weight && layer.in == layer.out;
       for (std::size_t k = 0; k < in; ++k) {
-        for (std::size_t c = 0; c < g.size(); ++c) below[k] += layer.weight[transposed ? k * in + c : c * in + k] * g[c];
+        for (std::size_t c = 0; c < g.size(); ++c)
+          below[k] += layer.weight[transposed ? k * in + c : c * in + k] * g[c];
       }
       g = std::move(below);
     }

@@ -15,8 +15,8 @@ enum class Mistake {
   last_bias_missing,
 };
 
-/// The kernel of dense layers, each with a bias and a sigmoid, written down by hand. Parameters come as weight, bias,
-/// weight, bias, ..; the reduction is `full` or `trace`.
+/// The kernel of dense layers, each with a bias and a sigmoid, written down by hand. Parameters come as
+/// weight, bias, weight, bias, ..; the reduction is `full` or `trace`.
 class HandKernel final : public Method {
  public:
   explicit HandKernel(Mistake mistake) : mistake_(mistake) {}

@@ -34,10 +34,14 @@ TEST(LargeParameters, AgreeAlongDirections) {
 
 TEST(LargeParameters, TheResultSaysSo) {
   RandomNet net(5010);
-  const VerifyResult result = verified(net.problem(net.dense("0", net.input(5), 3), 2, "full"), by_directions());
-  EXPECT_EQ(std::ranges::count_if(result.notes, [](const std::string& note) {
-              return note.find("J (J^T e)") != std::string::npos || note.find("along J^T e") != std::string::npos;
-            }), 4)
+  const VerifyResult result =
+      verified(net.problem(net.dense("0", net.input(5), 3), 2, "full"), by_directions());
+  EXPECT_EQ(std::ranges::count_if(result.notes,
+                                  [](const std::string& note) {
+                                    return note.find("J (J^T e)") != std::string::npos ||
+                                           note.find("along J^T e") != std::string::npos;
+                                  }),
+            4)
       << "product and differences, weight and bias";
   const VerifyResult small = verified(net.problem(0, 2, "full"));
   EXPECT_EQ(directional_pairs(small), 0);

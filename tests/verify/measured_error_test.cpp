@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-
 #include <set>
 
 #include "verify/nets.h"
@@ -17,11 +16,16 @@ using differentiate::Program;
 /// Both programs of a problem, and its samples in float32.
 struct Runs {
   explicit Runs(const Problem& from)
-      : problem(from), single(from.graph, test.context), wide(from.graph, test.context), inputs(from.inputs.shape()) {
-    std::ranges::transform(from.inputs, inputs.begin(), [](double entry) { return static_cast<float>(entry); });
+      : problem(from),
+        single(from.graph, test.context),
+        wide(from.graph, test.context),
+        inputs(from.inputs.shape()) {
+    std::ranges::transform(from.inputs, inputs.begin(),
+                           [](double entry) { return static_cast<float>(entry); });
   }
   MeasuredError measure(const SecondSet* second = nullptr) {
-    return measure_error(single, wide, inputs, problem.of, problem.reduction, problem.basis, test.context, second);
+    return measure_error(single, wide, inputs, problem.of, problem.reduction, problem.basis, test.context,
+                         second);
   }
 
   tangra::test::TestContext test;
@@ -102,8 +106,13 @@ TEST(MeasuredError, AReluThatFlipsIsCountedAndIsNoError) {
   weight[3] = 1;
   bias[0] = -1;
   const auto kept = [&](const char* name, const Tensor<double>& data) {
-    return net.builder().parameter({.name = name, .layer = "0", .role = ParameterRole::weight, .why = "a test's",
-                                    .trainable = true, .data = Array(data), .value = no_id});
+    return net.builder().parameter({.name = name,
+                                    .layer = "0",
+                                    .role = ParameterRole::weight,
+                                    .why = "a test's",
+                                    .trainable = true,
+                                    .data = Array(data),
+                                    .value = no_id});
   };
   const ValueId x = net.input(2);
   const ValueId h = net.apply("Relu", {net.apply("Linear", {x, kept("w", weight), kept("b", bias)})});

@@ -17,8 +17,13 @@ Tensor<double> RandomNet::samples(Shape shape) {
 ValueId RandomNet::parameter(const std::string& name, Shape shape, double scale, double centre) {
   Tensor<double> entries = samples(std::move(shape));
   for (double& entry : entries) entry = centre + scale * entry;
-  return builder_.parameter({.name = name, .layer = name.substr(0, name.find('.')), .role = ParameterRole::weight,
-                             .why = "a test's", .trainable = true, .data = Array(entries), .value = no_id});
+  return builder_.parameter({.name = name,
+                             .layer = name.substr(0, name.find('.')),
+                             .role = ParameterRole::weight,
+                             .why = "a test's",
+                             .trainable = true,
+                             .data = Array(entries),
+                             .value = no_id});
 }
 
 ValueId RandomNet::weight(const std::string& name, Index out, Index in) {
@@ -39,7 +44,8 @@ Problem RandomNet::problem(ValueId of, Index samples_wanted, const std::string& 
   builder_.output(of);
   const Graph& graph = builder_.graph();
   Tensor<double> inputs = samples(graph.shape(graph.inputs.front()).with_leading(samples_wanted));
-  return problem_of(std::make_shared<const Graph>(graph), std::move(inputs), of, kernel::parse_reduction(reduction));
+  return problem_of(std::make_shared<const Graph>(graph), std::move(inputs), of,
+                    kernel::parse_reduction(reduction));
 }
 
 VerifyResult verified(const Problem& problem, const VerifyOptions& options) {

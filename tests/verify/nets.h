@@ -9,7 +9,8 @@
 
 namespace tangra::verify::test {
 
-/// A GraphBuilder with random parameters, healthy in size: weights of variance 1 / fan-in, biases of size 0.1.
+/// A GraphBuilder with random parameters, healthy in size: weights of variance 1 / fan-in, biases of size
+/// 0.1.
 class RandomNet {
  public:
   explicit RandomNet(std::uint64_t seed) : random_(seed, 0) {}

@@ -15,41 +15,51 @@ struct NamedPath {
 };
 
 const NamedPath paths[] = {
-    {"normalised: W / ||W||", [](RandomNet& net, ValueId w) {
+    {"normalised: W / ||W||",
+     [](RandomNet& net, ValueId w) {
        return net.apply("Div", {w, net.apply("ReduceL2", {w}, {{"axes", std::vector<Index>{1}}})});
      }},
-    {"normalised as a whole", [](RandomNet& net, ValueId w) {
+    {"normalised as a whole",
+     [](RandomNet& net, ValueId w) {
        return net.apply("Div", {w, net.apply("ReduceL2", {w}, {{"keepdims", Index{0}}})});
      }},
-    {"scaled by a constant", [](RandomNet& net, ValueId w) {
+    {"scaled by a constant",
+     [](RandomNet& net, ValueId w) {
        Tensor<double> factor(Shape{});
        factor[0] = 0.375;
        return net.apply("Mul", {net.builder().constant("factor", Array(factor)), w});
      }},
-    {"divided by a constant", [](RandomNet& net, ValueId w) {
+    {"divided by a constant",
+     [](RandomNet& net, ValueId w) {
        Tensor<double> factor(Shape{1});
        factor[0] = 3;
        return net.apply("Div", {w, net.builder().constant("factor", Array(factor))});
      }},
-    {"transposed twice", [](RandomNet& net, ValueId w) {
-       return net.apply("Transpose", {net.apply("Transpose", {w})});
-     }},
-    {"reshaped and back", [](RandomNet& net, ValueId w) {
+    {"transposed twice",
+     [](RandomNet& net, ValueId w) { return net.apply("Transpose", {net.apply("Transpose", {w})}); }},
+    {"reshaped and back",
+     [](RandomNet& net, ValueId w) {
        const ValueId flat = net.apply("Reshape", {w}, {{"shape", std::vector<Index>{15}}});
        return net.apply("Reshape", {flat}, {{"shape", std::vector<Index>{5, 3}}});
      }},
-    {"mixed up: transposed, then reshaped", [](RandomNet& net, ValueId w) {
+    {"mixed up: transposed, then reshaped",
+     [](RandomNet& net, ValueId w) {
        return net.apply("Reshape", {net.apply("Transpose", {w})}, {{"shape", std::vector<Index>{5, 3}}});
      }},
-    {"reversed by a slice", [](RandomNet& net, ValueId w) {
-       return net.apply("Slice", {w}, {{"starts", std::vector<Index>{-1}}, {"ends", std::vector<Index>{-100}},
-                                       {"steps", std::vector<Index>{-1}}});
+    {"reversed by a slice",
+     [](RandomNet& net, ValueId w) {
+       return net.apply("Slice", {w},
+                        {{"starts", std::vector<Index>{-1}},
+                         {"ends", std::vector<Index>{-100}},
+                         {"steps", std::vector<Index>{-1}}});
      }},
     {"squashed", [](RandomNet& net, ValueId w) { return net.apply("Tanh", {w}); }},
-    {"a product with another parameter", [](RandomNet& net, ValueId w) {
+    {"a product with another parameter",
+     [](RandomNet& net, ValueId w) {
        return net.apply("Mul", {w, net.parameter("gain", {5, 1}, 0.3, 1)});
      }},
-    {"a product of two matrices", [](RandomNet& net, ValueId w) {
+    {"a product of two matrices",
+     [](RandomNet& net, ValueId w) {
        return net.apply("Linear", {w, net.weight("low rank", 3, 3)});
      }},
 };
@@ -68,7 +78,8 @@ TEST(ParameterPaths, ThroughParameterOnlyNodes) {
 TEST(ParameterPaths, ATransposedWeight) {
   RandomNet net(1100);
   const ValueId x = net.input(3);
-  const ValueId h = net.apply("Tanh", {net.apply("Linear", {x, net.apply("Transpose", {net.weight("w", 3, 5)})})});
+  const ValueId h =
+      net.apply("Tanh", {net.apply("Linear", {x, net.apply("Transpose", {net.weight("w", 3, 5)})})});
   const ValueId last = net.apply("Linear", {h, net.weight("v", 5, 2)}, {{"transposed", Index{1}}});
   expect_agreement(net.problem(last, 3, "full"), "a transposed weight");
 }
@@ -79,8 +90,10 @@ TEST(ParameterPaths, SlicesOfAFusedWeight) {
     const ValueId x = net.input(3);
     const ValueId w = net.weight("qkv", 10, 3);
     const auto slice = [&](Index first) {
-      return net.apply("Slice", {w}, {{"starts", std::vector<Index>{first}}, {"ends", std::vector<Index>{first + 5}},
-                                      {"axes", std::vector<Index>{0}}});
+      return net.apply("Slice", {w},
+                       {{"starts", std::vector<Index>{first}},
+                        {"ends", std::vector<Index>{first + 5}},
+                        {"axes", std::vector<Index>{0}}});
     };
     const ValueId a = net.apply("Tanh", {net.apply("Linear", {x, slice(0)})});
     const ValueId b = net.apply("Sigmoid", {net.apply("Linear", {x, slice(5 - overlap)})});
@@ -105,7 +118,8 @@ TEST(ParameterPaths, AnAutoencoderWithOneWeight) {
     RandomNet net(1130);
     const ValueId x = net.input(5);
     const ValueId w = net.weight("w", square ? 5 : 3, 5);
-    const ValueId h = net.apply("Tanh", {net.apply("Linear", {x, w, net.parameter("b", {square ? 5 : 3}, 0.1)})});
+    const ValueId h =
+        net.apply("Tanh", {net.apply("Linear", {x, w, net.parameter("b", {square ? 5 : 3}, 0.1)})});
     const ValueId y = net.apply("Linear", {h, w, net.parameter("c", {5}, 0.1)}, {{"transposed", Index{1}}});
     expect_agreement(net.problem(y, 3, "full"), square ? "square" : "3 x 5");
   }

@@ -1,4 +1,5 @@
-// The errors that people make in kernels written by hand are caught, and named: the parameter, and the method.
+// The errors that people make in kernels written by hand are caught, and named: the parameter, and the
+// method.
 #include <gtest/gtest.h>
 
 #include "verify/hand_kernel.h"

@@ -37,6 +37,24 @@ TEST(StepControl, TheEstimatedErrorCoversTheTrueOne) {
   }
 }
 
+TEST(StepControl, ExtrapolatesInEvenPowersOfTheStep) {
+  Extrapolation found(1);
+  double h = 1;
+  // x^5 + x^3 at 0: differences h^4 + h^2, of which three steps leave nothing.
+  for (int step = 0; step < 3; ++step, h /= 2) found.add({h * h * h * h + h * h}, 0);
+  EXPECT_NEAR(found.best().front(), 0, 1e-15);
+}
+
+TEST(StepControl, StepsApartAreNotExtrapolated) {
+  Extrapolation found(1);
+  found.add({1.0}, 0);
+  found.skip();
+  found.add({1.0 / 16}, 0);
+  EXPECT_FALSE(found.any());
+  found.add({1.0 / 64}, 0);
+  EXPECT_NEAR(found.best().front(), 0, 1e-15);
+}
+
 TEST(StepControl, ASkippedStepRestartsTheTable) {
   const auto f = [](double t) { return std::tanh(t); };
   const Extrapolation found = derivative(f, 0.3, 0.125, 1);

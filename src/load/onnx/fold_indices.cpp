@@ -1,0 +1,412 @@
+// Folding of operators that move entries: each states where every entry of its result comes from.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <numeric>
+
+#include "tangra/base/error.h"
+#include "tangra/load/onnx/fold.h"
+
+namespace tangra::load::onnx {
+namespace {
+
+using Arrays = std::vector<Array>;
+using Map = std::vector<Index>;
+constexpr std::size_t no_input = 1000;
+
+/// Calls use(position, running number) for every entry of an array of this shape, in order.
+template <class Use>
+void each_entry(const Shape& shape, const Use& use) {
+  std::vector<Index> position(static_cast<std::size_t>(shape.rank()), 0);
+  const Index count = shape.elements();
+  for (Index k = 0; k < count; ++k) {
+    use(position, k);
+    for (std::size_t axis = position.size(); axis-- > 0;) {
+      if (++position[axis] < shape[static_cast<Index>(axis)]) break;
+      position[axis] = 0;
+    }
+  }
+}
+
+Index index_within(const FoldCall& call, Index index, Index length) {
+  const Index resolved = index < 0 ? index + length : index;
+  if (resolved < 0 || resolved >= length) {
+    refuse_node(call.node, "an index is out of range", std::to_string(index), "less than " + std::to_string(length));
+  }
+  return resolved;
+}
+
+/// Axes given as an attribute, or as input `input`.
+std::optional<std::vector<Index>> axes_of(const FoldCall& call, std::size_t input) {
+  if (call.has(input)) return integers_of(call[input]);
+  if (call.node.attributes.has("axes")) return call.node.attributes.integers("axes", {});
+  return std::nullopt;
+}
+
+Arrays fold_identity(const FoldCall& call) { return {call[0]}; }
+
+Arrays fold_size(const FoldCall& call) { return {integer_array({}, std::vector<Index>{call[0].size()})}; }
+
+Arrays fold_constant_of_shape(const FoldCall& call) {
+  const Shape shape(integers_of(call[0]));
+  call.budget.take(call.node, shape);
+  const auto value = call.node.tensors.find("value");
+  const Array zero = real_array({1}, std::vector<double>{0});
+  const Array& entry = value == call.node.tensors.end() ? zero : value->second;
+  if (entry.size() != 1) refuse_node(call.node, "the value is no single number", to_string(entry.shape()));
+  return {picked(entry, shape, Map(static_cast<std::size_t>(shape.elements()), 0))};
+}
+
+Arrays fold_reshape(const FoldCall& call) {
+  const auto wanted = integers_of(call[1]);
+  const auto shape = reshaped(call[0].shape(), wanted, call.node.attributes.integer("allowzero", 0) != 0);
+  if (!shape) refuse_node(call.node, "the shapes do not fit", to_string(call[0].shape()), to_string(Shape(wanted)));
+  return {call[0].reshaped(*shape)};
+}
+
+Arrays fold_flatten(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  Index axis = call.node.attributes.integer("axis", 1);
+  if (axis < 0) axis += shape.rank();
+  if (axis < 0 || axis > shape.rank()) refuse_node(call.node, "there is no such axis", std::to_string(axis));
+  return {call[0].reshaped({shape.elements(0, axis), shape.elements(axis, shape.rank())})};
+}
+
+Arrays fold_squeeze(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  std::vector<bool> gone(static_cast<std::size_t>(shape.rank()), false);
+  if (const auto axes = axes_of(call, 1)) {
+    for (const Index axis : *axes) gone[static_cast<std::size_t>(axis_in(call.node, axis, shape.rank()))] = true;
+  } else {
+    for (Index axis = 0; axis < shape.rank(); ++axis) gone[static_cast<std::size_t>(axis)] = shape[axis] == 1;
+  }
+  Shape result;
+  for (Index axis = 0; axis < shape.rank(); ++axis) {
+    if (!gone[static_cast<std::size_t>(axis)]) result.append(shape[axis]);
+    else if (shape[axis] != 1) refuse_node(call.node, "an axis to squeeze is longer than 1", to_string(shape));
+  }
+  return {call[0].reshaped(result)};
+}
+
+Arrays fold_unsqueeze(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  const auto axes = axes_of(call, 1).value_or(std::vector<Index>{});
+  const Index rank = shape.rank() + static_cast<Index>(axes.size());
+  Shape result(std::vector<Index>(static_cast<std::size_t>(rank), 0));
+  for (const Index axis : axes) {
+    Index& length = result[axis_in(call.node, axis, rank)];
+    if (length != 0) refuse_node(call.node, "an axis is inserted twice");
+    length = 1;
+  }
+  std::vector<bool> added;
+  for (const Index length : result) added.push_back(length == 1);
+  for (Index axis = 0, from = 0; axis < rank; ++axis) {
+    if (!added[static_cast<std::size_t>(axis)]) result[axis] = shape[from++];
+  }
+  return {call[0].reshaped(result)};
+}
+
+Arrays fold_transpose(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  std::vector<Index> order(static_cast<std::size_t>(shape.rank()));
+  std::iota(order.rbegin(), order.rend(), 0);
+  order = call.node.attributes.integers("perm", order);
+  std::vector<Index> sorted = order;
+  std::ranges::sort(sorted);
+  for (std::size_t k = 0; k < sorted.size(); ++k) {
+    if (sorted[k] != static_cast<Index>(k) || sorted.size() != static_cast<std::size_t>(shape.rank())) {
+      refuse_node(call.node, "perm is not a permutation of the axes", to_string(Shape(order)));
+    }
+  }
+  if (order.empty() && shape.rank() > 0) refuse_node(call.node, "perm is not a permutation of the axes");
+  Shape result;
+  const auto own = shape.strides();
+  std::vector<Index> strides;
+  for (const Index axis : order) {
+    result.append(shape[axis]);
+    strides.push_back(own[static_cast<std::size_t>(axis)]);
+  }
+  call.budget.take(call.node, result);
+  Map from;
+  each_entry(result, [&](const std::vector<Index>& position, Index) {
+    from.push_back(std::inner_product(position.begin(), position.end(), strides.begin(), Index{0}));
+  });
+  return {picked(call[0], result, from)};
+}
+
+/// Arrays of one type: all real numbers are float64 where their types differ.
+Array unified(const Array& array, bool real) { return real ? real_array(array.shape(), reals_of(array)) : array; }
+
+Arrays fold_concat(const FoldCall& call) {
+  const Index rank = call[0].shape().rank();
+  const Index axis = axis_in(call.node, call.node.attributes.integer("axis", 0), rank);
+  Shape result = call[0].shape();
+  bool real = false;
+  for (std::size_t k = 0; k < call.inputs.size(); ++k) {
+    const Shape& shape = call[k].shape();
+    real = real || is_floating(call[k].type());
+    for (Index a = 0; a < rank; ++a) {
+      if (shape.rank() != rank || (a != axis && shape[a] != result[a])) {
+        refuse_node(call.node, "the inputs do not fit together", to_string(shape), to_string(result));
+      }
+    }
+    if (k > 0) result[axis] += shape[axis];
+  }
+  call.budget.take(call.node, result);
+  std::vector<Array> parts;
+  for (std::size_t k = 0; k < call.inputs.size(); ++k) {
+    parts.push_back(unified(call[k], real));
+    if (parts.back().type() != parts.front().type()) refuse_node(call.node, "the inputs differ in type");
+  }
+  const std::size_t width = bytes_of(parts.front().type());
+  return {Array(parts.front().type(), result, [&](std::span<std::byte> target) {
+    std::size_t at = 0;
+    for (Index outer = 0; outer < result.elements(0, axis); ++outer) {
+      for (const Array& part : parts) {
+        const std::size_t bytes = static_cast<std::size_t>(part.shape().elements(axis, rank)) * width;
+        if (bytes > 0) std::memcpy(target.data() + at, part.data() + static_cast<std::size_t>(outer) * bytes, bytes);
+        at += bytes;
+      }
+    }
+  })};
+}
+
+Arrays fold_slice(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  const bool by_inputs = call.opset >= 10;
+  const auto starts = by_inputs ? integers_of(call[1]) : call.node.attributes.integers("starts", {});
+  const auto ends = by_inputs ? integers_of(call[2]) : call.node.attributes.integers("ends", {});
+  std::vector<Index> axes(starts.size());
+  std::iota(axes.begin(), axes.end(), 0);
+  axes = axes_of(call, by_inputs ? 3 : no_input).value_or(axes);
+  const auto steps = by_inputs && call.has(4) ? integers_of(call[4]) : std::vector<Index>(starts.size(), 1);
+  if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size()) {
+    refuse_node(call.node, "starts, ends, axes and steps differ in length");
+  }
+  Shape result = shape;
+  std::vector<Index> strides = shape.strides();
+  Index offset = 0;
+  for (std::size_t k = 0; k < starts.size(); ++k) {
+    const Index axis = axis_in(call.node, axes[k], shape.rank()), length = shape[axis], step = steps[k];
+    if (step == 0) refuse_node(call.node, "a step is 0");
+    const auto resolve = [&](Index place) {
+      if (place < 0) place = place < -length ? -1 - length : place + length;
+      return step > 0 ? std::clamp<Index>(place, 0, length) : std::clamp<Index>(place, -1, length - 1);
+    };
+    const Index first = resolve(starts[k]), last = resolve(ends[k]);
+    const Index span = step > 0 ? last - first : first - last;
+    const Index size = step > 0 ? step : -std::max(step, -std::numeric_limits<Index>::max());
+    const Index count = span <= 0 ? 0 : (span - 1) / size + 1;
+    result[axis] = count;
+    auto& own = strides[static_cast<std::size_t>(axis)];
+    if (count > 0) offset += first * own;
+    own = count > 1 ? own * step : 0;
+  }
+  call.budget.take(call.node, result);
+  Map from;
+  each_entry(result, [&](const std::vector<Index>& position, Index) {
+    from.push_back(std::inner_product(position.begin(), position.end(), strides.begin(), offset));
+  });
+  return {picked(call[0], result, from)};
+}
+
+Arrays fold_gather(const FoldCall& call) {
+  const Shape &shape = call[0].shape(), &places = call[1].shape();
+  const Index axis = axis_in(call.node, call.node.attributes.integer("axis", 0), shape.rank());
+  Shape result;
+  for (Index a = 0; a < axis; ++a) result.append(shape[a]);
+  for (const Index length : places) result.append(length);
+  for (Index a = axis + 1; a < shape.rank(); ++a) result.append(shape[a]);
+  call.budget.take(call.node, result);
+  const Index inner = shape.elements(axis + 1, shape.rank());
+  Map from;
+  from.reserve(static_cast<std::size_t>(result.elements()));
+  const std::vector<Index> indices = integers_of(call[1]);
+  for (Index outer = 0; outer < shape.elements(0, axis); ++outer) {
+    for (const Index index : indices) {
+      const Index line = outer * shape[axis] + index_within(call, index, shape[axis]);
+      for (Index k = 0; k < inner; ++k) from.push_back(line * inner + k);
+    }
+  }
+  return {picked(call[0], result, from)};
+}
+
+Arrays fold_expand(const FoldCall& call) {
+  Shape result;
+  try {
+    result = broadcast(call[0].shape(), Shape(integers_of(call[1])));
+  } catch (const Error& error) {
+    refuse_node(call.node, error.complaint().what, error.complaint().got, error.complaint().expected);
+  }
+  call.budget.take(call.node, result);
+  return {picked(call[0], result, broadcast_from(call[0].shape(), result))};
+}
+
+Arrays fold_tile(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  const auto repeats = integers_of(call[1]);
+  if (static_cast<Index>(repeats.size()) != shape.rank()) refuse_node(call.node, "repeats has another length than the shape");
+  Shape result = shape;
+  for (Index axis = 0; axis < shape.rank(); ++axis) {
+    const Index times = repeats[static_cast<std::size_t>(axis)];
+    if (times < 0 || __builtin_mul_overflow(result[axis], times, &result[axis])) refuse_node(call.node, "a repeat is wrong");
+  }
+  call.budget.take(call.node, result);
+  const auto strides = shape.strides();
+  Map from;
+  each_entry(result, [&](const std::vector<Index>& position, Index) {
+    Index entry = 0;
+    for (std::size_t a = 0; a < position.size(); ++a) entry += position[a] % shape[static_cast<Index>(a)] * strides[a];
+    from.push_back(entry);
+  });
+  return {picked(call[0], result, from)};
+}
+
+Arrays fold_where(const FoldCall& call) {
+  Shape shape;
+  try {
+    shape = broadcast(broadcast(call[0].shape(), call[1].shape()), call[2].shape());
+  } catch (const Error& error) {
+    refuse_node(call.node, error.complaint().what, error.complaint().got, error.complaint().expected);
+  }
+  call.budget.take(call.node, shape);
+  const bool real = is_floating(call[1].type()) || is_floating(call[2].type());
+  const Array yes = unified(call[1], real), no = unified(call[2], real);
+  if (yes.type() != no.type()) refuse_node(call.node, "the two choices differ in type");
+  const auto choice = integers_of(call[0]);
+  const auto from_choice = broadcast_from(call[0].shape(), shape);
+  const Array of_yes = picked(yes, shape, broadcast_from(yes.shape(), shape));
+  const Array of_no = picked(no, shape, broadcast_from(no.shape(), shape));
+  const std::size_t width = bytes_of(yes.type());
+  return {Array(yes.type(), shape, [&](std::span<std::byte> target) {
+    for (std::size_t k = 0; k * width < target.size(); ++k) {
+      const Array& source = choice[static_cast<std::size_t>(from_choice[k])] != 0 ? of_yes : of_no;
+      std::memcpy(target.data() + k * width, source.data() + k * width, width);
+    }
+  })};
+}
+
+Arrays fold_range(const FoldCall& call) {
+  for (std::size_t k = 0; k < 3; ++k) {
+    if (call[k].size() != 1) refuse_node(call.node, "start, limit and delta must be single numbers", to_string(call[k].shape()));
+  }
+  const double start = reals_of(call[0])[0], limit = reals_of(call[1])[0], delta = reals_of(call[2])[0];
+  const double count = std::ceil((limit - start) / delta);
+  if (!(std::abs(count) < 1e15)) refuse_node(call.node, "the range has no end");
+  const Shape shape{std::max<Index>(0, static_cast<Index>(count))};
+  call.budget.take(call.node, shape);
+  std::vector<double> entries;
+  for (Index k = 0; k < shape[0]; ++k) entries.push_back(start + static_cast<double>(k) * delta);
+  if (is_floating(call[0].type())) return {real_array(shape, entries)};
+  return {integer_array(shape, std::vector<Index>(entries.begin(), entries.end()), call[0].type())};
+}
+
+Arrays fold_split(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  const Index axis = axis_in(call.node, call.node.attributes.integer("axis", 0), shape.rank());
+  const auto parts = split_lengths(call.node, shape[axis], call.has(1) ? std::optional(integers_of(call[1])) : std::nullopt);
+  const Index inner = shape.elements(axis + 1, shape.rank());
+  Arrays results;
+  Index first = 0;
+  for (const Index length : parts) {
+    Shape result = shape;
+    result[axis] = length;
+    call.budget.take(call.node, result);
+    Map from;
+    for (Index outer = 0; outer < shape.elements(0, axis); ++outer) {
+      for (Index k = 0; k < length * inner; ++k) from.push_back((outer * shape[axis] + first) * inner + k);
+    }
+    results.push_back(picked(call[0], result, from));
+    first += length;
+  }
+  return results;
+}
+
+/// Keeps one triangle of each matrix.
+Arrays fold_trilu(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  if (shape.rank() < 2) refuse_node(call.node, "the input is no matrix", to_string(shape));
+  const Index shift = call.has(1) && call[1].size() == 1 ? integers_of(call[1])[0] : 0;
+  const bool upper = call.node.attributes.integer("upper", 1) != 0;
+  call.budget.take(call.node, shape);
+  Map from;
+  each_entry(shape, [&](const std::vector<Index>& position, Index k) {
+    const Index distance = position[position.size() - 1] - position[position.size() - 2];
+    from.push_back((upper ? distance >= shift : distance <= shift) ? k : -1);
+  });
+  const Array zero(call[0].type(), {1}, [](std::span<std::byte>) {});
+  return {picked(call[0], shape, from, &zero)};
+}
+
+Arrays fold_nonzero(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  const auto entries = reals_of(call[0]);
+  call.budget.take(call.node, {shape.rank() + 1, shape.elements()});
+  std::vector<std::vector<Index>> found(static_cast<std::size_t>(shape.rank()));
+  each_entry(shape, [&](const std::vector<Index>& position, Index k) {
+    if (entries[static_cast<std::size_t>(k)] == 0) return;
+    for (std::size_t axis = 0; axis < position.size(); ++axis) found[axis].push_back(position[axis]);
+  });
+  std::vector<Index> all;
+  for (const auto& line : found) all.insert(all.end(), line.begin(), line.end());
+  const Index count = found.empty() ? 0 : static_cast<Index>(found[0].size());
+  return {integer_array({shape.rank(), count}, all)};
+}
+
+/// Running sums along one axis.
+Arrays fold_cumsum(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  if (call[1].size() != 1) refuse_node(call.node, "the axis must be a single number");
+  const Index axis = axis_in(call.node, integers_of(call[1])[0], shape.rank());
+  if (call.node.attributes.integer("exclusive", 0) != 0 || call.node.attributes.integer("reverse", 0) != 0) {
+    refuse_node(call.node, "running sums of constants are read forward and inclusive only");
+  }
+  call.budget.take(call.node, shape);
+  std::vector<double> entries = reals_of(call[0]);
+  const auto stride = static_cast<std::size_t>(shape.strides()[static_cast<std::size_t>(axis)]);
+  each_entry(shape, [&](const std::vector<Index>& position, Index k) {
+    const auto at = static_cast<std::size_t>(k);
+    if (position[static_cast<std::size_t>(axis)] > 0) entries[at] += entries[at - stride];
+  });
+  if (is_floating(call[0].type())) return {real_array(shape, entries)};
+  return {integer_array(shape, std::vector<Index>(entries.begin(), entries.end()), call[0].type())};
+}
+
+}  // namespace
+
+std::vector<Index> split_lengths(const FileNode& node, Index length, std::optional<std::vector<Index>> given) {
+  if (!given && node.attributes.has("split")) given = node.attributes.integers("split", {});
+  const auto count = static_cast<Index>(node.outputs.size());
+  if (count == 0) refuse_node(node, "there are no outputs");
+  if (!given) {
+    // Equal parts, the last one perhaps shorter.
+    given.emplace();
+    const Index part = (length + count - 1) / count;
+    for (Index k = 0; k < count; ++k) given->push_back(std::clamp<Index>(length - k * part, 0, part));
+  }
+  Index sum = 0;
+  for (const Index part : *given) {
+    if (part < 0 || part > length) refuse_node(node, "the lengths of the parts are wrong", to_string(Shape(*given)));
+    sum += part;
+  }
+  if (sum != length || given->size() != node.outputs.size()) {
+    refuse_node(node, "the parts do not make up the axis", to_string(Shape(*given)), std::to_string(length));
+  }
+  return *given;
+}
+
+Fold find_index_fold(std::string_view op) {
+  static const std::map<std::string_view, Fold> table = {
+      {"Identity", fold_identity}, {"Dropout", fold_identity}, {"Size", fold_size},
+      {"ConstantOfShape", fold_constant_of_shape}, {"Reshape", fold_reshape}, {"Flatten", fold_flatten},
+      {"Squeeze", fold_squeeze}, {"Unsqueeze", fold_unsqueeze}, {"Transpose", fold_transpose}, {"Concat", fold_concat},
+      {"Slice", fold_slice}, {"Gather", fold_gather}, {"Expand", fold_expand}, {"Tile", fold_tile},
+      {"Where", fold_where}, {"Range", fold_range}, {"Split", fold_split}, {"Trilu", fold_trilu},
+      {"NonZero", fold_nonzero}, {"CumSum", fold_cumsum},
+  };
+  const auto found = table.find(op);
+  return found == table.end() ? nullptr : found->second;
+}
+
+}  // namespace tangra::load::onnx

@@ -1,0 +1,181 @@
+#include "tangra/load/onnx/read.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <onnx/onnx_pb.h>
+
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <set>
+
+#include "tangra/base/error.h"
+#include "tangra/formats/input_file.h"
+#include "tangra/formats/refuse.h"
+#include "tangra/load/onnx/tensors.h"
+
+namespace tangra::load::onnx {
+namespace {
+
+using ::onnx::AttributeProto;
+using formats::refuse;
+
+/// A network with more operators than this is some other file.
+constexpr int most_nodes = 200'000;
+
+template <class Message>
+void parse(Message& message, std::span<const std::byte> bytes, const std::string& source) {
+  const auto size = static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max()));
+  google::protobuf::io::CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()), size);
+  stream.SetRecursionLimit(64);
+  if (bytes.size() > static_cast<std::size_t>(size) || !message.ParseFromCodedStream(&stream) ||
+      !stream.ConsumedEntireMessage()) {
+    refuse(source, "this is not an ONNX file, or it is damaged", std::to_string(bytes.size()) + " bytes", {},
+           "Export or copy it again");
+  }
+}
+
+/// ONNX's own operators go by two names.
+std::string canonical(const std::string& domain) { return domain == "ai.onnx" ? std::string() : domain; }
+
+std::vector<double> decimals(const AttributeProto& attribute) {
+  std::vector<double> values;
+  for (const float value : attribute.floats()) values.push_back(shortest_decimal(value));
+  return values;
+}
+
+void add_attribute(FileNode& node, const AttributeProto& attribute, const ArrayPlace& place) {
+  const std::string& name = attribute.name();
+  switch (attribute.type()) {
+    case AttributeProto::INT: node.attributes.set(name, Index{attribute.i()}); break;
+    case AttributeProto::FLOAT: node.attributes.set(name, shortest_decimal(attribute.f())); break;
+    case AttributeProto::STRING: node.attributes.set(name, attribute.s()); break;
+    case AttributeProto::INTS:
+      node.attributes.set(name, std::vector<Index>(attribute.ints().begin(), attribute.ints().end()));
+      break;
+    case AttributeProto::FLOATS: node.attributes.set(name, decimals(attribute)); break;
+    case AttributeProto::TENSOR: node.tensors[name] = array_of(attribute.t(), place); break;
+    case AttributeProto::GRAPH: case AttributeProto::GRAPHS: node.has_graph = true; break;
+    default: break;  // what an operator needs and does not find it names itself
+  }
+}
+
+FileNode node_of(const ::onnx::NodeProto& proto, int place, const std::string& source, const std::filesystem::path& folder) {
+  FileNode node{.op = proto.op_type(), .domain = canonical(proto.domain()), .name = proto.name(), .inputs = {}, .outputs = {},
+                .attributes = {}, .tensors = {}, .has_graph = false};
+  if (node.name.empty()) node.name = "#" + std::to_string(place);
+  node.inputs.assign(proto.input().begin(), proto.input().end());
+  node.outputs.assign(proto.output().begin(), proto.output().end());
+  for (const AttributeProto& attribute : proto.attribute()) {
+    // Complex numbers and strings are held by operators that are refused by name.
+    const bool readable = attribute.type() != AttributeProto::TENSOR || type_of(attribute.t().data_type());
+    if (!readable) continue;
+    add_attribute(node, attribute, {source + ": attribute " + attribute.name() + " of node " + node.name, folder});
+  }
+  return node;
+}
+
+ValueInfo info_of(const ::onnx::ValueInfoProto& proto, const std::string& source) {
+  ValueInfo info{.name = proto.name(), .type = DType::float32, .shape = std::nullopt};
+  if (!proto.has_type()) return info;
+  if (!proto.type().has_tensor_type()) {
+    throw Error(ErrorKind::unsupported, {.what = "an input or output is not an array", .where = source + ": " + info.name,
+                                         .got = "a sequence, map or optional value", .expected = "an array", .cure = {}});
+  }
+  const auto& tensor = proto.type().tensor_type();
+  const auto type = type_of(tensor.elem_type());
+  if (!type) {
+    throw Error(ErrorKind::unsupported, {.what = "an input or output has a type that no network here computes with",
+                                         .where = source + ": " + info.name,
+                                         .got = "ONNX's type number " + std::to_string(tensor.elem_type()), .expected = {}, .cure = {}});
+  }
+  info.type = *type;
+  if (!tensor.has_shape()) return info;
+  if (tensor.shape().dim_size() > 64) refuse(source + ": " + info.name, "the shape has too many axes");
+  info.shape.emplace();
+  for (const auto& dim : tensor.shape().dim()) {
+    ValueInfo::Length length;
+    if (dim.has_dim_value()) length.fixed = dim.dim_value();
+    if (dim.has_dim_param()) length.name = dim.dim_param();
+    // Some exporters write 0 or -1 for a length that is open.
+    if (length.fixed && *length.fixed <= 0 && *length.fixed >= -1) length.fixed.reset();
+    if (length.fixed && *length.fixed < 0) {
+      refuse(source + ": " + info.name, "the shape has a negative length", std::to_string(*length.fixed));
+    }
+    info.shape->push_back(length);
+  }
+  return info;
+}
+
+Index opset_of(const ::onnx::ModelProto& proto, const std::string& source) {
+  Index opset = 0;
+  for (const auto& entry : proto.opset_import()) {
+    if (canonical(entry.domain()).empty()) opset = std::max<Index>(opset, entry.version());
+  }
+  if (opset >= oldest_opset && opset <= newest_opset) return opset;
+  throw Error(ErrorKind::unsupported,
+              {.what = "the file is written in a version of ONNX's operators that is not read", .where = source,
+               .got = opset == 0 ? std::string("none stated") : "version " + std::to_string(opset),
+               .expected = "version " + std::to_string(oldest_opset) + " to " + std::to_string(newest_opset),
+               .cure = "Export it with opset 17, or convert it with onnx.version_converter"});
+}
+
+FileModel model_of(const ::onnx::ModelProto& proto, const std::string& source, const std::filesystem::path& folder) {
+  const auto& graph = proto.graph();
+  if (!proto.has_graph() || graph.output_size() == 0) refuse(source, "this is not an ONNX file, or it holds no network");
+  FileModel model{.source = source, .producer = proto.producer_name(), .name = graph.name(), .opset = opset_of(proto, source),
+                  .nodes = {}, .initializers = {}, .inputs = {}, .outputs = {}};
+  if (graph.node_size() > most_nodes) {
+    refuse(source, "the network has too many operators", std::to_string(graph.node_size()), std::to_string(most_nodes) + " at most");
+  }
+  if (graph.sparse_initializer_size() > 0) {
+    throw Error(ErrorKind::unsupported, {.what = "sparse initialisers are not supported", .where = source, .got = {},
+                                         .expected = {}, .cure = "Export the network with dense weights"});
+  }
+  std::set<std::string> names;
+  for (const auto& tensor : graph.initializer()) {
+    if (!names.insert(tensor.name()).second) refuse(source, "two initialisers have the same name", tensor.name());
+    // A string is no weight; who uses it says so.
+    if (!type_of(tensor.data_type())) continue;
+    model.initializers.push_back({tensor.name(), array_of(tensor, {source + ": initialiser " + tensor.name(), folder})});
+  }
+  for (const auto& input : graph.input()) {
+    if (!names.contains(input.name())) model.inputs.push_back(info_of(input, source));
+  }
+  for (const auto& output : graph.output()) model.outputs.push_back(info_of(output, source));
+  for (int k = 0; k < graph.node_size(); ++k) model.nodes.push_back(node_of(graph.node(k), k, source, folder));
+  return model;
+}
+
+}  // namespace
+
+double shortest_decimal(float value) {
+  if (!std::isfinite(value)) return static_cast<double>(value);
+  char text[64];
+  const auto written = std::to_chars(text, text + sizeof text, value);
+  double decimal = 0;
+  std::from_chars(text, written.ptr, decimal);
+  return decimal;
+}
+
+FileModel read_bytes(std::span<const std::byte> bytes, const std::string& source, const std::filesystem::path& folder) {
+  ::onnx::ModelProto proto;
+  parse(proto, bytes, source);
+  return model_of(proto, source, folder);
+}
+
+FileModel read_file(const std::filesystem::path& path) {
+  const formats::InputFile file(path);
+  const std::string bytes = file.read_all();
+  const auto folder = path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
+  return read_bytes(std::as_bytes(std::span(bytes)), path.string(), folder);
+}
+
+Array read_tensor_file(const std::filesystem::path& path) {
+  const formats::InputFile file(path);
+  const std::string bytes = file.read_all();
+  ::onnx::TensorProto proto;
+  parse(proto, std::as_bytes(std::span(bytes)), path.string());
+  return array_of(proto, {path.string(), {}});
+}
+
+}  // namespace tangra::load::onnx

@@ -1,0 +1,70 @@
+#include "tangra/ops/maps.h"
+
+#include <algorithm>
+
+#include "tangra/base/error.h"
+
+namespace tangra::ops {
+
+std::vector<Index> entries_of(const Shape& shape, const std::vector<Index>& strides, Index offset) {
+  std::vector<Index> entries(static_cast<std::size_t>(shape.elements()));
+  std::vector<Index> position(strides.size(), 0);
+  Index entry = offset;
+  for (Index& slot : entries) {
+    slot = entry;
+    for (std::size_t axis = position.size(); axis-- > 0;) {
+      entry += strides[axis];
+      if (++position[axis] < shape[static_cast<Index>(axis)]) break;
+      entry -= strides[axis] * position[axis];
+      position[axis] = 0;
+    }
+  }
+  return entries;
+}
+
+std::vector<Index> broadcast_map(const Shape& input, const Shape& result) {
+  const std::vector<Index> own = input.strides();
+  std::vector<Index> strides(static_cast<std::size_t>(result.rank()), 0);
+  const Index skipped = result.rank() - input.rank();
+  for (Index axis = 0; axis < input.rank(); ++axis) {
+    if (input[axis] != 1) strides[static_cast<std::size_t>(axis + skipped)] = own[static_cast<std::size_t>(axis)];
+  }
+  return entries_of(result, strides);
+}
+
+Shape broadcast_inputs(const Node& node, std::span<const Shape> inputs) {
+  try {
+    Shape result = inputs[0];
+    for (const Shape& input : inputs.subspan(1)) result = broadcast(result, input);
+    return result;
+  } catch (const Error& error) {
+    refuse(node, error.complaint().what, error.complaint().got, error.complaint().expected);
+  }
+}
+
+void require_broadcasts_to(const Node& node, const Shape& small, const Shape& large, const std::string& what) {
+  bool fits = small.rank() <= large.rank();
+  for (Index axis = 1; fits && axis <= small.rank(); ++axis) {
+    const Index length = small[small.rank() - axis];
+    fits = length == 1 || length == large[large.rank() - axis];
+  }
+  if (!fits) refuse(node, what + " does not broadcast to the shape it is for", to_string(small), to_string(large));
+}
+
+std::optional<View> view_of(const EntryMap& map) {
+  View view{.input = 0, .offset = 0, .strides = std::vector<Index>(map.result.lengths().size(), 0), .scale = 1};
+  if (map.from.empty()) return view;
+  view.offset = map.from.front();
+  const std::vector<Index> steps = map.result.strides();
+  for (std::size_t axis = 0; axis < steps.size(); ++axis) {
+    if (map.result[static_cast<Index>(axis)] == 1) continue;
+    view.strides[axis] = map.from[static_cast<std::size_t>(steps[axis])] - view.offset;
+  }
+  if (entries_of(map.result, view.strides, view.offset) != map.from) return std::nullopt;
+  std::vector<Index> sorted = map.from;
+  std::ranges::sort(sorted);
+  const bool injective = sorted.front() != EntryMap::none && std::ranges::adjacent_find(sorted) == sorted.end();
+  return injective ? std::optional(view) : std::nullopt;
+}
+
+}  // namespace tangra::ops

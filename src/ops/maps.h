@@ -1,0 +1,48 @@
+#pragma once
+#include <optional>
+#include <vector>
+
+#include "tangra/ops/op.h"
+
+namespace tangra::ops {
+
+/// offset + i1 * strides[0] + .. for all positions (i1, ..) of `shape`, in row-major order.
+std::vector<Index> entries_of(const Shape& shape, const std::vector<Index>& strides, Index offset = 0);
+
+/// For each entry of the result, the entry of an input that it comes from under NumPy's broadcasting.
+std::vector<Index> broadcast_map(const Shape& input, const Shape& result);
+
+/// broadcast_map without a table for an input that has the result's own shape.
+class BroadcastMap {
+ public:
+  BroadcastMap(const Shape& input, const Shape& result) {
+    if (input != result) map_ = broadcast_map(input, result);
+  }
+  Index operator()(Index entry) const { return map_.empty() ? entry : map_[static_cast<std::size_t>(entry)]; }
+
+ private:
+  std::vector<Index> map_;
+};
+
+/// The common shape of a node's inputs under broadcasting; refuses the node where there is none.
+Shape broadcast_inputs(const Node& node, std::span<const Shape> inputs);
+/// Refuses the node unless `small` broadcasts to `large` without changing it.
+void require_broadcasts_to(const Node& node, const Shape& small, const Shape& large, const std::string& what);
+
+/// Each entry of a result is one entry of the input, or none.
+struct EntryMap {
+  static constexpr Index none = -1;
+  Shape result;
+  std::vector<Index> from;
+};
+
+/// The map as a view of input 0, where strides describe it and no entry is used twice.
+std::optional<View> view_of(const EntryMap& map);
+
+/// A slope of zero selects nothing: an infinite or undefined partner must not turn it into NaN.
+template <class T>
+T scaled(T slope, T direction) {
+  return slope == 0 ? T(0) : slope * direction;
+}
+
+}  // namespace tangra::ops
