@@ -81,7 +81,7 @@ class Executor {
         with_progress(options_, [&](const run::Caller& caller) { return run::run_verify(spec, caller); });
     deliver(result, options_);
     if (result.result.agree) return done;
-    write_standard_error("tangra: the methods do not agree: " + result.result.first_failure + "\n");
+    write_standard_error("tangra: the methods do not agree: " + harmless(result.result.first_failure) + "\n");
     return numerics_failed;
   }
   int operator()(const run::SpectrumSpec& spec) const {

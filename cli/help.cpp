@@ -2,7 +2,7 @@
 
 namespace tangra::cli::help {
 
-const char* const overview = R"(MODEL is a chain as Flux writes it, in quotes or in a file:
+const char* const overview = R"(MODEL is an .onnx file or a chain as Flux writes it, in quotes or in a file:
   'Chain(Dense(64 => 32, relu), Dense(32 => 10), softmax)'
 DATA is a name (digits, which is built in; mnist, fashion-mnist, cifar10; see 'tangra data list')
 or a file: .npy, .npz:key, .csv, IDX with or without .gz, CIFAR-10's .bin.
@@ -42,8 +42,8 @@ Examples:
   tangra jvp network.txt digits --n 20 --tangent T.npz -o Jv.npz)";
 
 const char* const vjp =
-    R"(The cotangent file is an .npy of shape (N, O). The result is u^T J, summed over the samples for each
-parameter.
+    R"(The cotangent file is an .npy of shape (N, O). The result is u^T J: 'vjp:NAME' for each parameter, summed
+over the samples, and 'vjp:input', one for each sample.
 
 Examples:
   tangra vjp network.txt digits --n 20 --cotangent C.npy -o uJ.npz)";
@@ -82,7 +82,7 @@ const char* const data = R"(Examples:
   tangra data show digits
   tangra data show mnist --data-dir ~/data)";
 
-const char* const model = "a chain as Flux writes it, or a file that holds one";
+const char* const model = "an .onnx file or a chain, as Flux writes it, in quotes or in a file";
 
 const char* const samples = "a name (see 'tangra data list') or a file";
 

@@ -33,7 +33,7 @@ int answer(const Answer& answer) {
   if (answer.exit_code == 0)
     write_standard_output(answer.text);
   else
-    write_standard_error(answer.text);
+    write_standard_error(harmless(answer.text));
   return answer.exit_code;
 }
 
@@ -42,14 +42,14 @@ int run(int argc, const char* const* argv) try {
   if (const Answer* at_once = std::get_if<Answer>(&parsed)) return answer(*at_once);
   return execute(std::get<Options>(parsed));
 } catch (const Error& error) {
-  write_standard_error("tangra: " + std::string(error.what()) + "\n");
+  write_standard_error("tangra: " + harmless(error.what()) + "\n");
   return exit_code_of(error.kind());
 } catch (const std::bad_alloc&) {
   write_standard_error(
       "tangra: there is not enough memory; take fewer samples, or a smaller --memory budget\n");
   return exit_code_of(ErrorKind::memory);
 } catch (const std::exception& error) {
-  write_standard_error("tangra: " + std::string(error.what()) +
+  write_standard_error("tangra: " + harmless(error.what()) +
                        "\nThis is a fault of tangra; please report it with the command that led here.\n");
   return exit_code_of(ErrorKind::internal);
 }

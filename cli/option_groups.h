@@ -51,15 +51,17 @@ inline void add_model_options(CLI::App& app, load::ModelSpec& model) {
     app.add_option(name, value, description)->type_name(type)->group("Network");
   };
   add("--init", model.init, "NAME", help::initialisers);
-  add("--seed", model.seed, "N", "of the random parameters; default 0");
+  const auto use_seed = [&model](const std::string& text) { model.seed = parse_seed(text, "--seed"); };
+  on_text(app, "--seed", use_seed, "of the random parameters; default 0", "N")->group("Network");
   add("--parameterization", model.parameterization, "NAME", help::parameterization);
   add("--weights", model.weights, "FILE", "parameters from an .npz or .safetensors file");
   add("--params", model.params, "REGEX", "only parameters whose names match are trained");
   add("--buffers", model.buffers, "REGEX", "parameters whose names match are not trained");
 }
 
-/// `layout_option` is what the option is called that tells the order of a picture's axes.
-inline void add_data_options(CLI::App& app, data::DataSpec& data, const std::string& layout_option) {
+/// `layout_options` are the names of the option that tells the order of a picture's axes.
+inline void add_data_options(CLI::App& app, data::DataSpec& data,
+                             const std::string& layout_options = "--data-layout,--layout") {
   const auto add = [&app](const std::string& name, auto& value, const std::string& type,
                           const std::string& description) {
     app.add_option(name, value, description)->type_name(type)->group("Data");
@@ -67,15 +69,15 @@ inline void add_data_options(CLI::App& app, data::DataSpec& data, const std::str
   const auto use_samples = [&data](const std::string& text) {
     data.samples = parse_range(text, "--samples");
   };
-  const auto use_layout = [&data, layout_option](const std::string& text) {
-    data.nhwc = choose<bool>(text, layout_option, {{"nchw", false}, {"nhwc", true}});
+  const auto use_layout = [&data](const std::string& text) {
+    data.nhwc = choose<bool>(text, "--data-layout", {{"nchw", false}, {"nhwc", true}});
   };
   add("--n", data.n, "N", "the first N samples");
   on_text(app, "--samples", use_samples, "samples a up to and without b", "a:b")->group("Data");
   add("--data-dir", data.data_dir, "FOLDER", "where data sets are looked for first; then in TANGRA_DATA");
   add("--scale", data.scale, "F", "factor for the raw values, in place of the set's own");
   add("--normalize", data.normalize, "MEAN[,..]:STD[,..]", "(x - MEAN) / STD, one each or one per channel");
-  on_text(app, layout_option, use_layout, "order of the axes of pictures in a file: nchw (default) or nhwc",
+  on_text(app, layout_options, use_layout, "order of the axes of pictures in a file: nchw (default) or nhwc",
           "NAME")
       ->group("Data");
   add("--labels", data.labels_file, "FILE", "labels from a file, in place of the set's own");

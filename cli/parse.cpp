@@ -1,6 +1,7 @@
 // The only file that sees CLI11 (by option_groups.h), which takes many seconds to compile.
 #include <algorithm>
 #include <functional>
+#include <iterator>
 #include <set>
 
 #include "option_groups.h"
@@ -15,6 +16,27 @@ struct Command {
   std::function<Request()> request;
 };
 
+/// Throws Error(usage) where a network was written in the place of data.
+void check_is_no_network(const std::string& source, const char* place) {
+  if (!load::is_chain_text(source) && !source.ends_with(".onnx")) return;
+  throw Error(ErrorKind::usage, {.what = "a network stands where data belong",
+                                 .where = place,
+                                 .got = source,
+                                 .expected = "a file or the name of a data set",
+                                 .cure = "MODEL comes first, then DATA"});
+}
+
+/// Whether one begins the other, or their letters in any order differ by one at most.
+bool alike(std::string typed, std::string name) {
+  if (typed.size() > 1 && name.starts_with(typed)) return true;
+  std::ranges::sort(typed);
+  std::ranges::sort(name);
+  std::string common;
+  std::ranges::set_intersection(typed, name, std::back_inserter(common));
+  const std::size_t longer = std::max(typed.size(), name.size());
+  return longer > 2 && common.size() + 1 >= longer;
+}
+
 /// All commands with the variables that their options are read into.
 class Commands {
  public:
@@ -23,7 +45,7 @@ class Commands {
   const Common& common() const { return common_; }
   Request request() const;
   bool knows(const std::string& name) const;
-  std::string names() const;
+  [[noreturn]] void refuse_command(const std::string& name) const;
   /// The command whose options are read, as the user calls it.
   std::string current() const;
 
@@ -37,7 +59,20 @@ class Commands {
   void add_verify();
   void add_spectrum();
   void add_data_sets();
+  run::JacobianSpec finished_jacobian() const;
   run::KernelSpec finished_kernel() const;
+  run::SpectrumSpec finished_spectrum(const CLI::App& app) const;
+  /// A specification with what is common to all that have a network and data.
+  template <class Spec>
+  Spec finished(Spec spec) const {
+    check_is_no_network(data_.source, "DATA");
+    spec.model = model_;
+    spec.data = data_;
+    spec.precision = common_.chosen_precision(spec.precision);
+    spec.resources = common_.resources;
+    if constexpr (requires { spec.existing; }) spec.existing = common_.existing();
+    return spec;
+  }
 
   CLI::App app_{"tangra: exact per-sample derivatives of neural networks, and their tangent kernels",
                 "tangra"};
@@ -45,6 +80,7 @@ class Commands {
   Common common_;
   load::ModelSpec model_;
   data::DataSpec data_;
+  std::vector<std::string> wrt_;  ///< lists of names
   std::string layout_;
   std::string input_form_;
   run::JacobianSpec jacobian_;
@@ -92,9 +128,8 @@ void Commands::add_jacobian() {
   CLI::App& app = add("jacobian", "Jacobians, sample by sample", help::jacobian);
   add_model(app, model_);
   add_data(app, data_);
-  app.add_option("--wrt", jacobian_.wrt,
-                 "by what: parameters (default), input, or names, with commas between")
-      ->delimiter(',')
+  app.add_option("--wrt", wrt_, "by what: parameters (default), input, or names, with commas between")
+      ->allow_extra_args(false)
       ->option_text("NAME,..");
   app.add_option("--of", jacobian_.of, "of what: output (default), or a value's name")->type_name("NAME");
   app.add_option("--layout", layout_, "dense (default) or structured: the factors whose product is J")
@@ -109,27 +144,26 @@ void Commands::add_jacobian() {
   add_model_options(app, model_);
   add_data_options(app, data_, "--data-layout");
   add_resources(app, common_);
-  commands_.push_back({&app, [this] {
-                         run::JacobianSpec spec = jacobian_;
-                         if (!layout_.empty()) {
-                           spec.layout =
-                               choose<run::JacobianLayout>(layout_, "--layout",
-                                                           {{"dense", run::JacobianLayout::dense},
-                                                            {"structured", run::JacobianLayout::structured}});
-                         }
-                         if (!input_form_.empty()) {
-                           spec.input_form = choose<run::InputForm>(input_form_, "--input-form",
-                                                                    {{"blocks", run::InputForm::blocks},
-                                                                     {"full", run::InputForm::full},
-                                                                     {"summed", run::InputForm::summed}});
-                         }
-                         spec.model = model_;
-                         spec.data = data_;
-                         spec.precision = common_.chosen_precision(spec.precision);
-                         spec.existing = common_.existing();
-                         spec.resources = common_.resources;
-                         return Request(spec);
-                       }});
+  commands_.push_back({&app, [this] { return Request(finished_jacobian()); }});
+}
+
+run::JacobianSpec Commands::finished_jacobian() const {
+  run::JacobianSpec spec = finished(jacobian_);
+  if (!wrt_.empty()) spec.wrt.clear();
+  for (const std::string& names : wrt_)
+    std::ranges::move(parse_names(names, "--wrt"), std::back_inserter(spec.wrt));
+  if (!layout_.empty()) {
+    spec.layout = choose<run::JacobianLayout>(
+        layout_, "--layout",
+        {{"dense", run::JacobianLayout::dense}, {"structured", run::JacobianLayout::structured}});
+  }
+  if (!input_form_.empty()) {
+    spec.input_form = choose<run::InputForm>(input_form_, "--input-form",
+                                             {{"blocks", run::InputForm::blocks},
+                                              {"full", run::InputForm::full},
+                                              {"summed", run::InputForm::summed}});
+  }
+  return spec;
 }
 
 void Commands::add_product(bool forward) {
@@ -147,16 +181,11 @@ void Commands::add_product(bool forward) {
              forward ? ".npy or .npz; without it only the table" : ".npz; without it only the table");
   add_report(app, common_);
   add_model_options(app, model_);
-  add_data_options(app, data_, "--layout");
+  add_data_options(app, data_);
   add_resources(app, common_);
   commands_.push_back({&app, [this, forward] {
-                         run::ProductSpec spec = product_;
+                         run::ProductSpec spec = finished(product_);
                          spec.forward = forward;
-                         spec.model = model_;
-                         spec.data = data_;
-                         spec.precision = common_.chosen_precision(spec.precision);
-                         spec.existing = common_.existing();
-                         spec.resources = common_.resources;
                          return Request(spec);
                        }});
 }
@@ -212,7 +241,7 @@ void Commands::add_kernel() {
   add_output(app, kernel_.out, common_, ".npy or .npz; without it only the table");
   add_report(app, common_);
   add_model_options(app, model_);
-  add_data_options(app, data_, "--layout");
+  add_data_options(app, data_);
   app.add_option("--n2", data2_.n, "the first N samples of DATA2")->type_name("N")->group("Data");
   on_text(
       app, "--samples2",
@@ -231,10 +260,9 @@ run::KernelSpec Commands::finished_kernel() const {
                                    .expected = {},
                                    .cure = "Leave it out; --force starts afresh over an existing file"});
   }
-  run::KernelSpec spec = kernel_;
-  spec.model = model_;
-  spec.data = data_;
+  run::KernelSpec spec = finished(kernel_);
   if (!data2_.source.empty()) {
+    check_is_no_network(data2_.source, "DATA2");
     data::DataSpec second = data_;
     second.source = data2_.source;
     second.n = data2_.n;
@@ -248,9 +276,6 @@ run::KernelSpec Commands::finished_kernel() const {
                                    .expected = {},
                                    .cure = "Name it behind DATA; it may be the same set"});
   }
-  spec.precision = common_.chosen_precision(spec.precision);
-  spec.existing = common_.existing();
-  spec.resources = common_.resources;
   return spec;
 }
 
@@ -262,16 +287,9 @@ void Commands::add_verify() {
   add_precision(app, common_, "of the structured method: float64 (default) or float32");
   add_report(app, common_);
   add_model_options(app, model_);
-  add_data_options(app, data_, "--layout");
+  add_data_options(app, data_);
   add_resources(app, common_);
-  commands_.push_back({&app, [this] {
-                         run::VerifySpec spec = verify_;
-                         spec.model = model_;
-                         spec.data = data_;
-                         spec.precision = common_.chosen_precision(spec.precision);
-                         spec.resources = common_.resources;
-                         return Request(spec);
-                       }});
+  commands_.push_back({&app, [this] { return Request(finished(verify_)); }});
 }
 
 void Commands::add_spectrum() {
@@ -285,38 +303,36 @@ void Commands::add_spectrum() {
   add_kernel_choices(app);
   add_report(app, common_);
   add_model_options(app, model_);
-  add_data_options(app, data_, "--layout");
+  add_data_options(app, data_);
   add_resources(app, common_);
-  commands_.push_back(
-      {&app, [this, &app] {
-         static const std::set<std::string> of_files = {"--top", "--json", "--progress", "--threads",
-                                                        "--memory"};
-         run::SpectrumSpec spec = spectrum_;
-         spec.resources = common_.resources;
-         if (!data_.source.empty()) {
-           spec.from_model = finished_kernel();
-           return Request(spec);
-         }
-         if (load::is_chain_text(model_.text) || !kernel_.reduce.empty()) {
-           throw Error(ErrorKind::usage, {.what = "a network has a kernel on data only",
-                                          .where = "spectrum",
-                                          .got = "MODEL without DATA",
-                                          .expected = "K.npy, or MODEL DATA --reduce R",
-                                          .cure = {}});
-         }
-         for (const CLI::Option* option : app.get_options()) {
-           if (option->count() == 0 || option->get_positional() || of_files.contains(option->get_name()))
-             continue;
-           throw Error(ErrorKind::usage,
-                       {.what = "this belongs to a network and its data, not to a kernel's file",
-                        .where = option->get_name(),
-                        .got = {},
-                        .expected = {},
-                        .cure = "Leave it out, or give MODEL DATA"});
-         }
-         spec.kernel = model_.text;
-         return Request(spec);
-       }});
+  commands_.push_back({&app, [this, &app] { return Request(finished_spectrum(app)); }});
+}
+
+run::SpectrumSpec Commands::finished_spectrum(const CLI::App& app) const {
+  static const std::set<std::string> of_files = {"--top", "--json", "--progress", "--threads", "--memory"};
+  run::SpectrumSpec spec = spectrum_;
+  spec.resources = common_.resources;
+  if (!data_.source.empty()) {
+    spec.from_model = finished_kernel();
+    return spec;
+  }
+  if (load::is_chain_text(model_.text) || !kernel_.reduce.empty()) {
+    throw Error(ErrorKind::usage, {.what = "a network has a kernel on data only",
+                                   .where = "spectrum",
+                                   .got = "MODEL without DATA",
+                                   .expected = "K.npy, or MODEL DATA --reduce R",
+                                   .cure = {}});
+  }
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->count() == 0 || option->get_positional() || of_files.contains(option->get_name())) continue;
+    throw Error(ErrorKind::usage, {.what = "this belongs to a network and its data, not to a kernel's file",
+                                   .where = option->get_name(),
+                                   .got = {},
+                                   .expected = {},
+                                   .cure = "Leave it out, or give MODEL DATA"});
+  }
+  spec.kernel = model_.text;
+  return spec;
 }
 
 void Commands::add_data_sets() {
@@ -346,11 +362,18 @@ bool Commands::knows(const std::string& name) const {
   return std::ranges::any_of(all, [&](const CLI::App* each) { return each->get_name() == name; });
 }
 
-std::string Commands::names() const {
+void Commands::refuse_command(const std::string& name) const {
   std::string names;
-  for (const CLI::App* each : app_.get_subcommands(nullptr))
+  std::string meant;
+  for (const CLI::App* each : app_.get_subcommands(nullptr)) {
     names += (names.empty() ? "" : ", ") + each->get_name();
-  return names;
+    if (alike(name, each->get_name())) meant = "Did you mean " + each->get_name() + "? ";
+  }
+  throw Error(ErrorKind::usage, {.what = "there is no such command",
+                                 .where = name,
+                                 .got = {},
+                                 .expected = "one of " + names,
+                                 .cure = meant + "See tangra --help"});
 }
 
 std::string Commands::current() const {
@@ -382,13 +405,7 @@ std::variant<Options, Answer> parse(int argc, const char* const* argv) {
   Commands commands;
   const std::string first = argc > 1 ? argv[1] : "";
   if (first.empty()) return Answer{2, help_of(commands.app())};
-  if (first.front() != '-' && !commands.knows(first)) {
-    throw Error(ErrorKind::usage, {.what = "there is no such command",
-                                   .where = "tangra",
-                                   .got = first,
-                                   .expected = "one of " + commands.names(),
-                                   .cure = "See tangra --help"});
-  }
+  if (first.front() != '-' && !commands.knows(first)) commands.refuse_command(first);
   try {
     commands.app().parse(argc, argv);
   } catch (const CLI::CallForHelp&) {

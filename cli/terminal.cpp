@@ -47,6 +47,21 @@ bool unicode_locale() {
   return false;
 }
 
+/// The length in bytes of the character that begins here; 0 where it is a control character or no UTF-8.
+std::size_t plain_character(std::string_view text, std::size_t at) {
+  const auto byte = [&](std::size_t k) -> unsigned {
+    return at + k < text.size() ? static_cast<unsigned char>(text[at + k]) : 0U;
+  };
+  const unsigned lead = byte(0);
+  if (lead < 0x80) return (lead >= 0x20 && lead != 0x7f) || lead == '\n' || lead == '\t' ? 1 : 0;
+  const std::size_t length = lead < 0xC2 ? 0 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : lead < 0xF5 ? 4 : 0;
+  for (std::size_t k = 1; k < length; ++k) {
+    if ((byte(k) & 0xC0U) != 0x80U) return 0;
+  }
+  const bool second_control_block = lead == 0xC2 && byte(1) < 0xA0;  // U+0080 to U+009F
+  return second_control_block ? 0 : length;
+}
+
 }  // namespace
 
 void keep_standard_descriptors() {
@@ -66,6 +81,22 @@ void write_standard_output(std::string_view text) {
                                  .got = {},
                                  .expected = {},
                                  .cure = {}});
+}
+
+std::string harmless(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string result;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t length = plain_character(text, at);
+    if (length > 0) {
+      result += text.substr(at, length);
+      at += length;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(text[at++]);
+    result += {'\\', 'x', digits[byte >> 4U], digits[byte & 15U]};
+  }
+  return result;
 }
 
 void write_standard_error(std::string_view text) {

@@ -1,4 +1,5 @@
 #pragma once
+#include <string>
 #include <string_view>
 
 #include "tangra/report/style.h"
@@ -12,6 +13,10 @@ void keep_standard_descriptors();
 void write_standard_output(std::string_view text);
 /// Writes what can be written.
 void write_standard_error(std::string_view text);
+
+/// The text as a terminal may see it: control characters but line breaks and tabs, and bytes that are no
+/// UTF-8, as \xNN. What users name their files shall not move their cursors.
+std::string harmless(std::string_view text);
 
 /// Whether standard error is a terminal that can rewrite a line.
 bool standard_error_is_terminal();

@@ -1,5 +1,6 @@
 #include "values.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -64,6 +65,37 @@ std::pair<Index, Index> parse_range(const std::string& text, std::string_view op
                                  .got = text,
                                  .expected = "two numbers with 0 <= a < b, such as 100:200",
                                  .cure = {}});
+}
+
+std::uint64_t parse_seed(const std::string& text, std::string_view option) {
+  std::string_view rest = text;
+  std::uint64_t seed = 0;
+  if (take_number(rest, seed) && rest.empty()) return seed;
+  throw Error(ErrorKind::usage, {.what = "this is not a seed",
+                                 .where = std::string(option),
+                                 .got = text.empty() ? "nothing" : text,
+                                 .expected = "a whole number from 0 to 18446744073709551615",
+                                 .cure = {}});
+}
+
+std::vector<std::string> parse_names(const std::string& text, std::string_view option) {
+  std::vector<std::string> names;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::string_view name = std::string_view(text).substr(begin, end - begin);
+    while (name.starts_with(' ')) name.remove_prefix(1);
+    while (name.ends_with(' ')) name.remove_suffix(1);
+    if (name.empty()) {
+      throw Error(ErrorKind::usage, {.what = "a name is empty",
+                                     .where = std::string(option),
+                                     .got = "'" + text + "'",
+                                     .expected = "names with commas between them",
+                                     .cure = {}});
+    }
+    names.emplace_back(name);
+    begin = end + 1;
+  }
+  return names;
 }
 
 void refuse_choice(const std::string& text, std::string_view option, const std::string& choices) {

@@ -1,9 +1,11 @@
 #pragma once
 #include <cstddef>
+#include <cstdint>
 #include <initializer_list>
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "tangra/base/error.h"
 #include "tangra/base/index.h"
@@ -15,6 +17,12 @@ std::size_t parse_bytes(const std::string& text, std::string_view option);
 
 /// "100:200" as samples [100, 200).
 std::pair<Index, Index> parse_range(const std::string& text, std::string_view option);
+
+/// A whole number from 0 to 2^64 - 1.
+std::uint64_t parse_seed(const std::string& text, std::string_view option);
+
+/// "a, b" as its names, without the blanks around them. An empty one is refused.
+std::vector<std::string> parse_names(const std::string& text, std::string_view option);
 
 [[noreturn]] void refuse_choice(const std::string& text, std::string_view option, const std::string& choices);
 

@@ -24,7 +24,11 @@ needed=(
   "nlohmann-json3-dev|JSON output and safetensors headers"
   "libcli11-dev|command line options"
   "libfmt-dev|tables and messages"
+  "libonnx-dev|.onnx files"
+  "libprotobuf-dev|.onnx files"
+  "protobuf-compiler|CMake's check for protobuf"
   "libgtest-dev|tests"
+  "libonnx-testdata|tests of ONNX's operators"
 )
 
 check_only=no

@@ -59,8 +59,12 @@ bool is_floating(DType type) {
   return type == DType::float16 || type == DType::float32 || type == DType::float64;
 }
 
-Array::Array(DType type, Shape shape) : type_(type), shape_(std::move(shape)), size_(shape_.elements()) {
-  memory_ = std::make_shared<Tensor<std::byte>>(Shape{Index(bytes())});
+std::byte* Array::allocated() {
+  auto memory = std::make_shared<Tensor<std::byte>>(Shape{static_cast<Index>(bytes())});
+  std::byte* first = memory->data();
+  data_ = first;
+  owner_ = std::move(memory);
+  return first;
 }
 
 void Array::ensure_type(DType type) const { TANGRA_ENSURE(type == type_); }

@@ -42,18 +42,23 @@ class Array {
   /// Zeroed memory; `fill` is called once with the bytes before anyone else sees them.
   template <class Fill>
   Array(DType type, Shape shape, Fill&& fill) : Array(type, std::move(shape)) {
-    std::forward<Fill>(fill)(std::span<std::byte>(memory_->data(), bytes()));
+    std::forward<Fill>(fill)(std::span<std::byte>(allocated(), bytes()));
   }
   template <class T>
-  explicit Array(const Tensor<T>& tensor) : Array(dtype_of<T>(), tensor.shape()) {
-    if (bytes() > 0) std::memcpy(memory_->data(), tensor.data(), bytes());
+  explicit Array(const Tensor<T>& tensor) : Array(tensor.clone()) {}
+  /// Takes the tensor's memory over.
+  template <class T>
+  explicit Array(Tensor<T>&& tensor) : type_(dtype_of<T>()), shape_(tensor.shape()), size_(tensor.size()) {
+    auto owner = std::make_shared<const Tensor<T>>(std::move(tensor));
+    data_ = reinterpret_cast<const std::byte*>(owner->data());
+    owner_ = std::move(owner);
   }
 
   DType type() const { return type_; }
   const Shape& shape() const { return shape_; }
   Index size() const { return size_; }
   std::size_t bytes() const { return static_cast<std::size_t>(size_) * bytes_of(type_); }
-  const std::byte* data() const { return memory_ ? memory_->data() : nullptr; }
+  const std::byte* data() const { return data_; }
 
   /// The entries as they are. Throws Error(internal) where T is not the array's type.
   template <class T>
@@ -71,13 +76,16 @@ class Array {
   Array rows(Index begin, Index end) const;
 
  private:
-  Array(DType type, Shape shape);
+  Array(DType type, Shape shape) : type_(type), shape_(std::move(shape)), size_(shape_.elements()) {}
+  /// Zeroed memory for the entries, owned from now on; the one moment in which it may be written.
+  std::byte* allocated();
   void ensure_type(DType type) const;
 
   DType type_ = DType::float32;
   Shape shape_{0};
   Index size_ = 0;
-  std::shared_ptr<Tensor<std::byte>> memory_;
+  std::shared_ptr<const void> owner_;
+  const std::byte* data_ = nullptr;
 };
 
 extern template Tensor<float> Array::converted<float>() const;

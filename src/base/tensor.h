@@ -37,6 +37,9 @@ MatrixView<T> matrix(T* data, Index rows, Index columns) {
   return {data, rows, columns, columns, 1};
 }
 
+/// Tells the system that a large allocation will be written as a whole; does nothing for a small one.
+void advise_large_pages(void* memory, std::size_t bytes);
+
 /// Owns a row-major array, aligned to 64 bytes. Moving is cheap, copying is asked for by name (clone).
 template <class T>
 class Tensor {
@@ -81,6 +84,7 @@ class Tensor {
   };
   Tensor(Shape shape, Uninitialized) : shape_(std::move(shape)), size_(shape_.elements()) {
     data_.reset(static_cast<T*>(::operator new[](bytes(), std::align_val_t{64})));
+    advise_large_pages(data_.get(), bytes());
   }
 
   Shape shape_{0};

@@ -16,14 +16,14 @@ namespace {
 
 thread_local int current_worker = -1;
 
+}  // namespace
+
 int usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
   if (sched_getaffinity(0, sizeof(set), &set) == 0) return std::max(1, CPU_COUNT(&set));
   return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
 }
-
-}  // namespace
 
 struct ThreadPool::State {
   std::mutex call_mutex;  // held by the caller for the whole of a parallel_for

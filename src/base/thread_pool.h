@@ -6,6 +6,9 @@
 
 namespace tangra {
 
+/// Cores that this process may run on.
+int usable_cores();
+
 /// The only place of the project that knows threads. Workers wait between calls; one call runs at a time.
 class ThreadPool {
  public:

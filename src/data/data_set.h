@@ -14,8 +14,9 @@ struct DataSpec {
   /// A name (`digits`, `mnist`, `fashion-mnist`, `cifar10`, each but the first also with `:test`) or a file:
   /// .npy, .npz or .npz:key, IDX with or without gzip, CIFAR-10's .bin, .csv.
   std::string source = {};
-  std::string data_dir = {};    ///< looked at first for names; may be empty
-  std::optional<Index> n = {};  ///< the first n samples (of `samples`, if that is given too)
+  std::string data_dir = {};          ///< looked at first for names; may be empty
+  std::optional<Index> n = {};        ///< the first n samples (of `samples`, if that is given too)
+  std::optional<Index> at_most = {};  ///< as n, or all where there are fewer
   std::optional<std::pair<Index, Index>> samples = {};  ///< samples [first, second)
   bool nhwc = false;                 ///< the file has (N, H, W, C); the result has (N, C, H, W)
   std::optional<double> scale = {};  ///< factor for the raw values, in place of the set's own scaling
@@ -25,8 +26,10 @@ struct DataSpec {
 };
 
 struct DataSet {
-  std::string name;                          ///< as DataSpec::source has it
-  Array inputs;                              ///< (N, ...), float64 where the source is, else float32; finite
+  std::string name;  ///< as DataSpec::source has it
+  /// (N, ...), finite: float32 from float16 and float32; float64 from float64, integers and bytes, so that a
+  /// network in float64 is given 3 / 255 and not the float32 next to it.
+  Array inputs;
   std::optional<std::vector<Index>> labels;  ///< N of them, 0 or more, where the source has labels
   std::string description;                   ///< what was done: "divided by 255; samples 0:100 of 60000"
   std::uint64_t fingerprint = 0;             ///< of the type, shape and bytes of `inputs`
@@ -38,10 +41,11 @@ struct DataSet {
 
 /// Loads the selected samples; other parts of the source are read only as far as the format forces to.
 /// Without `scale`, unsigned 8-bit data are divided by 255 and `digits` by 16; others are taken as they are.
-/// Pictures of IDX files, (N, H, W) there, get a channel: (N, 1, H, W). All arithmetic is in float64, rounded
-/// once at the end. Throws Error(usage) where the specification contradicts itself; Error(input) where a file
-/// or name is not found, a file is malformed, the selection is out of range, labels do not fit, or an entry
-/// is NaN or infinite.
+/// Pictures of IDX files, (N, H, W) there, get a channel: (N, 1, H, W). All arithmetic is in float64; only
+/// what comes from float16 or float32 is rounded, once, to float32. Throws Error(usage) where the
+/// specification contradicts itself; Error(input) where a file or name is not found, a file is malformed, the
+/// selection is out of range, labels do not fit, an entry is NaN, infinite or scaled beyond what can be held,
+/// or a 64-bit integer is none of float64's numbers.
 DataSet load(const DataSpec& spec);
 
 }  // namespace tangra::data

@@ -32,6 +32,7 @@ std::pair<Index, Index> selection(const DataSpec& spec, const Source& source) {
                       "samples within 0:" + std::to_string(source.count));
     }
   }
+  if (spec.at_most) rows.second = std::min(rows.second, rows.first + *spec.at_most);
   if (spec.n) {
     if (*spec.n <= 0) misused("--n", "this selects no samples", std::to_string(*spec.n), "1 or more");
     if (*spec.n > rows.second - rows.first) {
@@ -59,7 +60,7 @@ Scaling scaling_of(const DataSpec& spec, const Source& source) {
 Array in_our_layout(const Array& raw, const DataSpec& spec, const Source& source) {
   if (!spec.nhwc) return raw;
   if (source.channels_first) {
-    misused("--layout", "the layout of these data is known", "nhwc for " + source.name,
+    misused("--data-layout", "the layout of these data is known", "nhwc for " + source.name,
             "nchw, or no word about it");
   }
   if (raw.shape().rank() != 4) {
@@ -128,8 +129,8 @@ DataSet load(const DataSpec& spec) {
   } else if (rows.labels) {
     set.labels = labels_of(*rows.labels, source.name);
   }
-  set.inputs = scaled(in_our_layout(rows.inputs, spec, source), scaling, source.name);
-  check_finite(set.inputs, begin, source.name);
+  set.inputs =
+      scaled(in_our_layout(rows.inputs, spec, source), scaling, {.name = source.name, .first_sample = begin});
   set.description = description(spec, source, scaling, set);
   set.fingerprint = fingerprint_of(set.inputs);
   return set;

@@ -1,7 +1,10 @@
 #include "scaling.h"
 
+#include <algorithm>
+#include <bit>
 #include <charconv>
 #include <cmath>
+#include <type_traits>
 
 #include "tangra/base/error.h"
 #include "tangra/formats/refuse.h"
@@ -58,18 +61,84 @@ Array apply(const Array& raw, Index channels, const Scaling& scaling) {
   });
 }
 
+std::string place_of(Index entry, const Shape& shape, const Origin& origin) {
+  Shape place = shape;
+  for (Index axis = shape.rank(); axis-- > 0; entry /= shape[axis]) place[axis] = entry % shape[axis];
+  place[0] += origin.first_sample;
+  return to_string(place);
+}
+
 template <class T>
-void check_finite(std::span<const T> values, const Shape& shape, Index first_sample,
-                  const std::string& where) {
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    if (std::isfinite(values[i])) continue;
-    Shape place = shape;
-    auto rest = static_cast<Index>(i);
-    for (Index axis = shape.rank(); axis-- > 0; rest /= shape[axis]) place[axis] = rest % shape[axis];
-    place[0] += first_sample;
-    formats::refuse(where, "an input is not finite", std::isnan(values[i]) ? "NaN" : "infinity",
-                    "finite numbers, also at " + to_string(place));
+void check_finite(std::span<const T> values, const Array& raw, const Origin& origin) {
+  const auto bad = std::ranges::find_if(values, [](T value) { return !std::isfinite(value); });
+  if (bad == values.end()) return;
+  const auto entry = static_cast<Index>(bad - values.begin());
+  const std::string expected = "finite numbers, also at " + place_of(entry, raw.shape(), origin);
+  const std::string got = std::isnan(*bad) ? "NaN" : "infinity";
+  const double before = raw.reshaped(Shape{raw.size()}).rows(entry, entry + 1).converted<double>()[0];
+  if (!std::isfinite(before)) formats::refuse(origin.name, "an input is not finite", got, expected);
+  formats::refuse(
+      origin.name, "an input is scaled beyond what " + std::string(name_of(dtype_of<T>())) + " can hold",
+      decimal(before) + ", which becomes " + got, expected, "Take another --scale or --normalize");
+}
+
+/// Of the integers beyond 2^53, float64 has only some.
+template <class T>
+void check_exact(const Array& raw, const Origin& origin) {
+  constexpr int fraction_bits = 53;
+  const auto values = raw.as<T>();
+  const auto bad = std::ranges::find_if(values, [](T value) {
+    const auto negative = static_cast<std::uint64_t>(value) >> 63U != 0 && std::is_signed_v<T>;
+    const std::uint64_t size =
+        negative ? 0 - static_cast<std::uint64_t>(value) : static_cast<std::uint64_t>(value);
+    return size != 0 && std::bit_width(size) - std::countr_zero(size) > fraction_bits;
+  });
+  if (bad == values.end()) return;
+  formats::refuse(origin.name, "float64 cannot hold this integer", std::to_string(*bad),
+                  "integers up to 2^53, also at " + place_of(bad - values.begin(), raw.shape(), origin),
+                  "Make the file one of float64 to have them rounded");
+}
+
+Index channels_of(const Array& raw, const Scaling& scaling, const Origin& origin) {
+  if (!scaling.normalization || scaling.normalization->mean.size() <= 1) return 1;
+  const auto channels = static_cast<Index>(scaling.normalization->mean.size());
+  if (raw.shape().rank() < 2 || raw.shape()[1] != channels) {
+    formats::refuse(origin.name, "the normalisation has another number of channels than the data",
+                    std::to_string(channels),
+                    "as many as axis 1 of " + to_string(raw.shape()) + ", or a single mean and deviation");
   }
+  return channels;
+}
+
+Array applied(const Array& raw, Index channels, const Scaling& scaling, const Origin& origin) {
+  switch (raw.type()) {
+    case DType::float16:
+      return apply<float, float>(Array(raw.converted<float>()), channels, scaling);
+    case DType::float32:
+      return apply<float, float>(raw, channels, scaling);
+    case DType::float64:
+      return apply<double, double>(raw, channels, scaling);
+    case DType::int8:
+      return apply<std::int8_t, double>(raw, channels, scaling);
+    case DType::int16:
+      return apply<std::int16_t, double>(raw, channels, scaling);
+    case DType::int32:
+      return apply<std::int32_t, double>(raw, channels, scaling);
+    case DType::int64:
+      check_exact<std::int64_t>(raw, origin);
+      return apply<std::int64_t, double>(raw, channels, scaling);
+    case DType::uint16:
+      return apply<std::uint16_t, double>(raw, channels, scaling);
+    case DType::uint32:
+      return apply<std::uint32_t, double>(raw, channels, scaling);
+    case DType::uint64:
+      check_exact<std::uint64_t>(raw, origin);
+      return apply<std::uint64_t, double>(raw, channels, scaling);
+    case DType::uint8:
+    case DType::boolean:
+      break;
+  }
+  return apply<std::uint8_t, double>(raw, channels, scaling);
 }
 
 }  // namespace
@@ -86,43 +155,14 @@ Normalization parse_normalization(const std::string& text) {
   return result;
 }
 
-Array scaled(const Array& raw, const Scaling& scaling, const std::string& where) {
-  if (scaling.none() && (raw.type() == DType::float32 || raw.type() == DType::float64)) return raw;
-  Index channels = 1;
-  if (scaling.normalization && scaling.normalization->mean.size() > 1) {
-    channels = static_cast<Index>(scaling.normalization->mean.size());
-    if (raw.shape().rank() < 2 || raw.shape()[1] != channels) {
-      formats::refuse(where, "the normalisation has another number of channels than the data",
-                      std::to_string(channels),
-                      "as many as axis 1 of " + to_string(raw.shape()) + ", or a single mean and deviation");
-    }
-  }
-  switch (raw.type()) {
-    case DType::float16:
-      return apply<float, float>(Array(raw.converted<float>()), channels, scaling);
-    case DType::float32:
-      return apply<float, float>(raw, channels, scaling);
-    case DType::float64:
-      return apply<double, double>(raw, channels, scaling);
-    case DType::int8:
-      return apply<std::int8_t, float>(raw, channels, scaling);
-    case DType::int16:
-      return apply<std::int16_t, float>(raw, channels, scaling);
-    case DType::int32:
-      return apply<std::int32_t, float>(raw, channels, scaling);
-    case DType::int64:
-      return apply<std::int64_t, float>(raw, channels, scaling);
-    case DType::uint16:
-      return apply<std::uint16_t, float>(raw, channels, scaling);
-    case DType::uint32:
-      return apply<std::uint32_t, float>(raw, channels, scaling);
-    case DType::uint64:
-      return apply<std::uint64_t, float>(raw, channels, scaling);
-    case DType::uint8:
-    case DType::boolean:
-      break;
-  }
-  return apply<std::uint8_t, float>(raw, channels, scaling);
+Array scaled(const Array& raw, const Scaling& scaling, const Origin& origin) {
+  const bool as_it_is = scaling.none() && (raw.type() == DType::float32 || raw.type() == DType::float64);
+  Array values = as_it_is ? raw : applied(raw, channels_of(raw, scaling, origin), scaling, origin);
+  if (values.type() == DType::float64)
+    check_finite(values.as<double>(), raw, origin);
+  else
+    check_finite(values.as<float>(), raw, origin);
+  return values;
 }
 
 Array channels_to_front(const Array& pictures) {
@@ -143,13 +183,6 @@ Array channels_to_front(const Array& pictures) {
                    }
                  }
                });
-}
-
-void check_finite(const Array& values, Index first_sample, const std::string& where) {
-  if (values.type() == DType::float64)
-    check_finite(values.as<double>(), values.shape(), first_sample, where);
-  else
-    check_finite(values.as<float>(), values.shape(), first_sample, where);
 }
 
 std::string decimal(double value) {

@@ -25,15 +25,19 @@ struct Scaling {
 /// "MEAN[,..]:STD[,..]". Throws Error(usage) where it is malformed.
 Normalization parse_normalization(const std::string& text);
 
-/// The scaled values, float64 from float64 and float32 from everything else. Channels are axis 1. Throws
-/// Error(input) where the number of channels is another than the normalisation's.
-Array scaled(const Array& raw, const Scaling& scaling, const std::string& where);
+/// Where values come from, for messages.
+struct Origin {
+  std::string name;
+  Index first_sample = 0;  ///< the number of the first one in the source
+};
+
+/// The scaled values: float32 from float16 and float32, else float64. Channels are axis 1. Throws
+/// Error(input) where the number of channels is another than the normalisation's, an entry is NaN or infinite
+/// or becomes so, or float64 has no such integer.
+Array scaled(const Array& raw, const Scaling& scaling, const Origin& origin);
 
 /// (N, H, W, C) to (N, C, H, W).
 Array channels_to_front(const Array& pictures);
-
-/// Throws Error(input) where an entry is NaN or infinite; the first axis counts from `first_sample`.
-void check_finite(const Array& values, Index first_sample, const std::string& where);
 
 /// The shortest decimals that give this number.
 std::string decimal(double value);

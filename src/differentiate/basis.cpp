@@ -24,7 +24,7 @@ Basis Basis::sums(Index outputs, std::vector<std::vector<Index>> members) {
 
 Basis Basis::matrix(Tensor<double> matrix, Index outputs) {
   const Shape shape = matrix.shape();
-  if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != outputs) {
+  if ((shape.rank() != 2 && shape.rank() != 3) || shape.back() != outputs || shape[shape.rank() - 2] == 0) {
     throw Error(ErrorKind::input, {.what = "the basis does not fit the network's outputs", .where = "--basis",
                                    .got = to_string(shape),
                                    .expected = "(R, " + std::to_string(outputs) + ") or (N, R, " + std::to_string(outputs) + ")",

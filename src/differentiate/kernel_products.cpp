@@ -21,8 +21,10 @@ KernelProducts<T>::KernelProducts(const Program<T>& program, const Tensor<T>& ro
       of_(of),
       basis_(std::move(basis)),
       context_(context),
-      activations_(forward(program, copied(rows, 0, rows.shape()[0]), context)),
-      seeds_(basis_.seeds(0, activations_[of])) {}
+      activations_(forward(program, copied(rows, 0, rows.shape()[0]), context)) {
+  require_finite(program, activations_, of, 0);
+  seeds_ = basis_.seeds(0, activations_[of]);
+}
 
 template <class T>
 Tensor<T> KernelProducts<T>::columns(const Tensor<T>& columns, Index sample, const std::vector<bool>& chosen) const {

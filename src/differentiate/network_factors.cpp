@@ -51,6 +51,7 @@ Activations<T> NetworkFactors<T>::activations(Index begin, Index end, const Acti
 template <class T>
 factors::FactorBlock<T> NetworkFactors<T>::factors_of(Index begin, const Activations<T>& activations,
                                                       const Activations<T>* sides) const {
+  require_finite(program_, activations, of_, begin);
   Tensor<T> seeds = basis_.seeds(begin, activations[of_]);
   return reverse(program_, activations, {.of = of_, .parameters = true, .values = {}}, std::move(seeds), context_, sides)
       .parameters;
@@ -68,7 +69,7 @@ factors::FactorBlock<T> NetworkFactors<T>::make_on_sides(Index begin, Index end,
 
 template <class T>
 std::size_t NetworkFactors<T>::bytes_per_sample() const {
-  // Every activation and its cotangents, and explicit rows of each parameter that has no structured form.
+  // Every activation and its cotangents, and what each use of a parameter adds: its factors or explicit rows.
   Index entries = activation_entries(program_) * (1 + directions());
   const Graph& graph = program_.graph();
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
@@ -76,9 +77,11 @@ std::size_t NetworkFactors<T>::bytes_per_sample() const {
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const ValueId input = node.inputs[k];
       if (input == no_id || graph.value(input).dependence != Dependence::parameters) continue;
-      const bool structured = program_.place(input) && program_.op(static_cast<NodeId>(n))
-                                  .has_outer_form(node, program_.input_shapes(static_cast<NodeId>(n)), static_cast<int>(k));
-      if (!structured) entries += graph.shape(input).elements() * directions();
+      const auto id = static_cast<NodeId>(n);
+      const auto index = static_cast<int>(k);
+      entries += program_.has_outer_form(id, index)
+                     ? program_.op(id).outer_entries(node, program_.input_shapes(id), index, directions())
+                     : graph.shape(input).elements() * directions();
     }
   }
   return static_cast<std::size_t>(entries) * sizeof(T);
@@ -92,6 +95,7 @@ ActivationFactors<T>::ActivationFactors(const Program<T>& program, const Tensor<
 template <class T>
 factors::FactorBlock<T> ActivationFactors<T>::make(Index begin, Index end) const {
   const Activations<T> activations = forward(program_, one(rows_of(inputs_, begin, end)), context_);
+  require_finite(program_, activations, value_, begin);
   const Shape flat{program_.graph().shape(value_).elements()};
   factors::FactorBlock<T> block{.samples = end - begin, .directions = 1, .terms = {}};
   block.terms.push_back({.place = {.parameter = 0, .offset = 0, .shape = flat, .strides = flat.strides(), .scale = 1},

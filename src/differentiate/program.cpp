@@ -7,11 +7,12 @@
 namespace tangra::differentiate {
 namespace {
 
+/// Masks hide positions by minus infinity: what is not learned may be infinite.
 template <class T>
-Tensor<T> checked(const Array& data, const std::string& name) {
+Tensor<T> checked(const Array& data, const std::string& name, bool learned) {
   Tensor<T> values = data.converted<T>();
   for (Index i = 0; i < values.size(); ++i) {
-    if (std::isfinite(values[i])) continue;
+    if (std::isfinite(values[i]) || (!learned && !std::isnan(values[i]))) continue;
     throw Error(ErrorKind::input, {.what = "a weight is not a finite number", .where = name + ", entry " + std::to_string(i),
                                    .got = std::to_string(values[i]), .expected = {},
                                    .cure = "Derivatives of such a network do not exist; train it anew or mend the file"});
@@ -68,11 +69,12 @@ template <class T>
 void Program<T>::evaluate_batch_free(const Context& context) {
   batch_free_.resize(graph_->values.size());
   for (const Parameter& parameter : graph_->parameters) {
-    batch_free_[static_cast<std::size_t>(parameter.value)] = checked<T>(parameter.data, "parameter " + parameter.name);
+    batch_free_[static_cast<std::size_t>(parameter.value)] =
+        checked<T>(parameter.data, "parameter " + parameter.name, parameter.trainable);
   }
   for (const Constant& constant : graph_->constants) {
     batch_free_[static_cast<std::size_t>(constant.value)] =
-        checked<T>(constant.data, "constant " + graph_->value(constant.value).name);
+        checked<T>(constant.data, "constant " + graph_->value(constant.value).name, false);
   }
   for (std::size_t n = 0; n < graph_->nodes.size(); ++n) {
     const Node& node = graph_->nodes[n];
@@ -109,21 +111,24 @@ void Program<T>::resolve_places() {
 template <class T>
 void Program<T>::resolve_place(NodeId id) {
   const Node& node = graph_->node(id);
-  const ValueId output = node.outputs.front();
-  if (graph_->value(output).dependence != Dependence::parameters || node.outputs.size() != 1) return;
+  if (graph_->value(node.outputs.front()).dependence != Dependence::parameters) return;
   std::vector<std::optional<double>> constants;
   for (const ValueId input : node.inputs) {
     const bool known = input != no_id && graph_->value(input).dependence == Dependence::constant &&
                        graph_->shape(input).elements() == 1;
     constants.push_back(known ? std::optional<double>(batch_free(input)[0]) : std::nullopt);
   }
-  const std::optional<ops::View> view = op(id).view(node, input_shapes(id), constants);
-  if (!view) return;
-  const auto& inner = place(node.inputs[static_cast<std::size_t>(view->input)]);
-  if (!inner) return;
-  const factors::Place outer{.parameter = inner->parameter, .offset = view->offset, .shape = graph_->shape(output),
-                             .strides = view->strides, .scale = inner->scale * view->scale};
-  places_[static_cast<std::size_t>(output)] = composed(outer, *inner);
+  for (std::size_t k = 0; k < node.outputs.size(); ++k) {
+    const std::optional<ops::View> view =
+        op(id).view_of_output(node, input_shapes(id), constants, static_cast<int>(k));
+    if (!view) continue;
+    const auto& inner = place(node.inputs[static_cast<std::size_t>(view->input)]);
+    if (!inner) continue;
+    const factors::Place outer{.parameter = inner->parameter, .offset = view->offset,
+                               .shape = graph_->shape(node.outputs[k]), .strides = view->strides,
+                               .scale = inner->scale * view->scale};
+    places_[static_cast<std::size_t>(node.outputs[k])] = composed(outer, *inner);
+  }
 }
 
 template class Program<float>;

@@ -106,6 +106,7 @@ class ReverseSweep {
     const Node& node = graph_.node(id);
     const bool reached = std::ranges::any_of(node.outputs, [this](ValueId v) { return slot(v) != nullptr && needed(v); });
     if (!reached) return;
+    context_.check_cancelled();
     const bool batch_free = program_.is_batch_free(node.outputs.front());
     const NodeCall<T> call(program_, activations_, id, context_, sides_, true);
     std::vector<const T*> cotangents;

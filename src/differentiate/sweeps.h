@@ -35,6 +35,11 @@ template <class T>
 Activations<T> forward(const Program<T>& program, std::vector<Tensor<T>> inputs, const Context& context,
                        const Activations<T>* sides = nullptr);
 
+/// Throws Error(numerics), naming the sample (counted from `first`), where an entry of `value` is infinite or NaN: there
+/// the network leaves its domain or overflows, and its derivatives say nothing.
+template <class T>
+void require_finite(const Program<T>& program, const Activations<T>& activations, ValueId value, Index first);
+
 /// What a reverse sweep is asked for.
 struct ReverseTargets {
   ValueId of = no_id;           ///< the value that is differentiated
@@ -63,19 +68,31 @@ template <class T>
 Tensor<T> push_forward(const Program<T>& program, const Activations<T>& activations, Index directions,
                        const std::map<ValueId, ops::Operand<T>>& tangents, ValueId of, const Context& context);
 
-/// How many entries of the activations lie so close to a kink that `error` (by value, the largest error of an entry) may
-/// carry them across it.
+/// What a node chose at every entry of its result (ops::Op::choices), [n, output]; of one sample where the node is
+/// batch-free.
 template <class T>
-Index count_near_kinks(const Program<T>& program, const Activations<T>& activations, const std::vector<double>& errors);
+std::vector<ops::Choice> choices_of(const Program<T>& program, const Activations<T>& activations, NodeId node,
+                                    const Context& context);
+
+/// How many entries of the activations lie so close to a kink that `errors` (by value, the largest error of an
+/// entry) may carry them across it, and how many maxima may go to another entry. Exact ties are not counted: they
+/// are those of units that are switched off, as the zeros behind a relu.
+template <class T>
+Index count_near_kinks(const Program<T>& program, const Activations<T>& activations,
+                       const std::vector<double>& errors, const Context& context);
 
 #define TANGRA_DECLARE(T)                                                                                             \
   extern template Activations<T> forward<T>(const Program<T>&, std::vector<Tensor<T>>, const Context&,               \
                                             const Activations<T>*);                                                  \
+  extern template void require_finite<T>(const Program<T>&, const Activations<T>&, ValueId, Index);                  \
   extern template ReverseResult<T> reverse<T>(const Program<T>&, const Activations<T>&, const ReverseTargets&,       \
                                               Tensor<T>, const Context&, const Activations<T>*);                     \
   extern template Tensor<T> push_forward<T>(const Program<T>&, const Activations<T>&, Index,                         \
                                             const std::map<ValueId, ops::Operand<T>>&, ValueId, const Context&);     \
-  extern template Index count_near_kinks<T>(const Program<T>&, const Activations<T>&, const std::vector<double>&);
+  extern template std::vector<ops::Choice> choices_of<T>(const Program<T>&, const Activations<T>&, NodeId,   \
+                                                         const Context&);                                    \
+  extern template Index count_near_kinks<T>(const Program<T>&, const Activations<T>&,                        \
+                                            const std::vector<double>&, const Context&);
 TANGRA_DECLARE(float)
 TANGRA_DECLARE(double)
 #undef TANGRA_DECLARE

@@ -19,6 +19,7 @@ Tensor<T> push_forward(const Program<T>& program, const Activations<T>& activati
       inputs.push_back(id == no_id ? ops::Operand<T>{} : known[static_cast<std::size_t>(id)]);
     }
     if (std::ranges::none_of(inputs, [](const auto& tangent) { return static_cast<bool>(tangent); })) continue;
+    context.check_cancelled();
     const auto id = static_cast<NodeId>(n);
     const NodeCall<T> call(program, activations, id, context, nullptr, true);
     const bool batch_free = program.is_batch_free(node.outputs.front());

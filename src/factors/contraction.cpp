@@ -143,6 +143,28 @@ std::size_t PackedBlock<T>::bytes() const {
 }
 
 template <class T>
+PackingNeeds packing_needs(const FactorBlock<T>& sample, const ContractionPlan& plan, const std::vector<Index>& sizes,
+                           linalg::Side side, Index samples) {
+  PackingNeeds needs;
+  const RowLayout& layout = plan.layout;
+  const auto of_rows = [&](Index size) {
+    return static_cast<std::size_t>(layout.planes) *
+           linalg::Packed<T>::bytes_needed(side, samples * layout.full, layout.inner * size);
+  };
+  for (const Contraction& contraction : plan.contractions) {
+    const Place& place = sample.terms[static_cast<std::size_t>(contraction.terms.front())].place;
+    if (contraction.order == Order::both_grams) {
+      needs.packed += contraction.streams.size() * (of_rows(place.shape[0]) + linalg::Packed<T>::bytes_needed(side, samples, place.shape[1]));
+      continue;
+    }
+    const Index size = contraction.terms.size() == 1 ? place.shape.elements() : sizes[static_cast<std::size_t>(contraction.parameter)];
+    needs.packed += of_rows(size);
+    needs.temporary = std::max(needs.temporary, static_cast<std::size_t>(samples * layout.directions() * size) * sizeof(T));
+  }
+  return needs;
+}
+
+template <class T>
 PackedBlock<T> pack_block(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes,
                           linalg::Side side, const Context& context) {
   PackedBlock<T> packed;
@@ -256,6 +278,8 @@ void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, con
 
 #define TANGRA_INSTANTIATE(T)                                                                                        \
   template struct PackedBlock<T>;                                                                                    \
+  template PackingNeeds packing_needs<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&,   \
+                                         linalg::Side, Index);                                                       \
   template PackedBlock<T> pack_block<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&,    \
                                         linalg::Side, const Context&);                                               \
   template std::vector<linalg::TileProduct<T>> tile_products<T>(const ContractionPlan&, const PackedBlock<T>&,       \

@@ -71,6 +71,15 @@ struct PackedBlock {
   std::size_t bytes() const;
 };
 
+/// What pack_block() returns for a block of `samples` samples, in bytes, and what it needs beside that while it works.
+struct PackingNeeds {
+  std::size_t packed = 0;
+  std::size_t temporary = 0;
+};
+template <class T>
+PackingNeeds packing_needs(const FactorBlock<T>& sample, const ContractionPlan& plan, const std::vector<Index>& sizes,
+                           linalg::Side side, Index samples);
+
 template <class T>
 PackedBlock<T> pack_block(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes,
                           linalg::Side side, const Context& context);
@@ -89,6 +98,8 @@ void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, con
   extern template ContractionPlan plan_contractions<T>(const FactorBlock<T>&, const RowLayout&,                      \
                                                        const std::vector<int>&, const std::vector<Index>&, bool);    \
   extern template struct PackedBlock<T>;                                                                              \
+  extern template PackingNeeds packing_needs<T>(const FactorBlock<T>&, const ContractionPlan&,                       \
+                                                const std::vector<Index>&, linalg::Side, Index);                     \
   extern template PackedBlock<T> pack_block<T>(const FactorBlock<T>&, const ContractionPlan&,                        \
                                                const std::vector<Index>&, linalg::Side, const Context&);             \
   extern template std::vector<linalg::TileProduct<T>> tile_products<T>(                                              \

@@ -48,10 +48,10 @@ class Assembler {
   }
 
   AssemblyReport run() {
+    if (row_source_.samples() == 0 || column_source_.samples() == 0) return report_;
+    const Index group = group_size();
     const Index row_blocks = blocks_of(row_source_);
     const Index column_blocks = blocks_of(column_source_);
-    if (row_blocks == 0 || column_blocks == 0) return report_;
-    const Index group = group_size(row_blocks, column_blocks);
     tiles_total_ = symmetric_ ? row_blocks * (row_blocks + 1) / 2 : row_blocks * column_blocks;
     report_.groups = (row_blocks + group - 1) / group;
     for (Index r = 0; r < row_blocks; r += group) {
@@ -76,24 +76,28 @@ class Assembler {
 
   Index blocks_of(const FactorSource<T>& source) const { return (source.samples() + block_ - 1) / block_; }
 
-  /// Blocks in a group: all where the packed factors of both sides fit into half of what may still be used.
-  Index group_size(Index row_blocks, Index column_blocks) {
-    const Index all = std::max(row_blocks, column_blocks);
-    if (context_.memory.budget() == 0) return all;
-    const Index samples = std::min(block_, row_source_.samples());
-    const FactorBlock<T> block = row_source_.make(0, samples);
-    const auto packed = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right, context_).bytes();
-    const auto sweeps = static_cast<std::size_t>(samples) * row_source_.bytes_per_sample() *
-                        static_cast<std::size_t>(context_.pool.size());
-    const std::size_t available = context_.memory.available();
-    const std::size_t left = available > sweeps ? available - sweeps : 0;
-    const auto fitting = static_cast<Index>(left / (2 * packed + 1));
-    if (fitting < 1) {
+  /// Blocks in a group: all where the packed factors of both sides fit into what may still be used. Where not even one
+  /// fits the blocks become smaller; the bits do not depend on that.
+  Index group_size() {
+    if (context_.memory.budget() == 0) return std::max(blocks_of(row_source_), blocks_of(column_source_));
+    const FactorBlock<T> sample = row_source_.make(0, 1);
+    for (;; block_ /= 2) {
+      report_.block_samples = block_;
+      const Index samples = std::min(block_, std::max(row_source_.samples(), column_source_.samples()));
+      const auto needs = factors::packing_needs(sample, report_.plan, assembly_.sizes, Side::right, samples);
+      const auto threads = static_cast<std::size_t>(context_.pool.size());
+      const auto tile = static_cast<std::size_t>(samples * assembly_.layout.full) * static_cast<std::size_t>(samples * assembly_.layout.full) *
+                        sizeof(T) * (symmetric_ ? 2U : 1U) * (assembly_.parts.with_total ? 2U : 1U);
+      const std::size_t working = std::max(static_cast<std::size_t>(samples) * row_source_.bytes_per_sample() + needs.temporary, tile) * threads;
+      const std::size_t available = context_.memory.available();
+      const std::size_t left = available > working ? available - working : 0;
+      const auto fitting = static_cast<Index>(left / (2 * needs.packed + 1));
+      if (fitting >= 1) return std::min(std::max(blocks_of(row_source_), blocks_of(column_source_)), fitting);
+      if (block_ > 1) continue;
       throw Error(ErrorKind::memory,
-                  {.what = "not even one block of factors fits", .where = "--memory", .got = human_bytes(context_.memory.budget()),
-                   .expected = "at least " + human_bytes(context_.memory.in_use() + sweeps + 2 * packed), .cure = {}});
+                  {.what = "not even the factors of two samples fit", .where = "--memory", .got = human_bytes(context_.memory.budget()),
+                   .expected = "at least " + human_bytes(context_.memory.in_use() + working + 2 * needs.packed), .cure = {}});
     }
-    return std::min(all, fitting);
   }
 
   /// Calls use(block index, begin, end) for blocks [first, last), several at a time where there are several.
@@ -236,7 +240,7 @@ class Assembler {
 Index default_block_samples(const factors::RowLayout& layout) {
   // A multiple of the panel heights (14 and 32, 6 and 16) while a tile of float32 stays within the second-level cache.
   constexpr Index rows = 448;
-  return std::max<Index>(1, rows / layout.full);
+  return std::max<Index>(1, rows / std::max<Index>(1, layout.full));
 }
 
 template <class T>
@@ -256,6 +260,14 @@ AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>
   const auto parts = static_cast<int>(assembly.parts.names.size());
   result.clear();
   for (int part = 0; part < assembly.parts.count(); ++part) result.emplace_back(Shape{source.samples(), entries});
+  if (source.samples() > 0 && context.memory.budget() > 0) {
+    const auto sample = source.make(0, 1);
+    const auto needs = factors::packing_needs(sample, report.plan, assembly.sizes, Side::right, 1);
+    const std::size_t each = (source.bytes_per_sample() + needs.temporary) * static_cast<std::size_t>(context.pool.size());
+    const auto fitting = static_cast<Index>(context.memory.available() / (each + 1));
+    if (fitting < 1) context.memory.take(each, "the factors of one sample");
+    report.block_samples = std::min(report.block_samples, fitting);
+  }
   const Index blocks = (source.samples() + report.block_samples - 1) / report.block_samples;
   context.pool.parallel_for(blocks, [&](Index item, int) {
     context.check_cancelled();

@@ -121,6 +121,7 @@ std::string to_string(const Reduction& reduction) {
 LoweredReduction lower(const Reduction& reduction, const Shape& outputs) {
   std::vector<AxisReduction> axes = reduction.axes;
   LoweredReduction result;
+  if (outputs.elements() == 0) refuse("the output has no entries", "shape " + to_string(outputs), "one entry or more");
   if (reduction.is(AxisReduction::output)) {
     result.members = {{flat_output(reduction, outputs)}};
     return result;

@@ -6,6 +6,7 @@
 #include "tangra/formats/input_file.h"
 #include "tangra/load/chain/chain.h"
 #include "tangra/load/chain/lexer.h"
+#include "tangra/load/onnx/onnx.h"
 #include "tangra/load/weights.h"
 
 namespace tangra::load {
@@ -35,6 +36,14 @@ bool begins_like_a_chain(const std::string& text) try {
   return false;
 }
 
+/// A folder's name before it or an ending behind it, and nothing of a chain.
+bool looks_like_a_file(const std::string& text) {
+  if (text.find_first_of("(),=>\n") != std::string::npos) return false;
+  const std::string ending = std::filesystem::path(text).extension().string();
+  const bool has_ending = ending.size() > 1 && !(ending[1] >= '0' && ending[1] <= '9');
+  return has_ending || text.find('/') != std::string::npos;
+}
+
 ChainOptions chain_options(const ModelSpec& spec, std::string source) {
   return {.init = spec.init,
           .seed = spec.seed,
@@ -43,15 +52,32 @@ ChainOptions chain_options(const ModelSpec& spec, std::string source) {
           .source = std::move(source)};
 }
 
+OnnxOptions onnx_options(const ModelSpec& spec) {
+  if (!spec.batch.empty() && spec.batch != "none") {
+    throw Error(ErrorKind::usage, {.what = "there is no such way to read the inputs",
+                                   .where = "batch",
+                                   .got = spec.batch,
+                                   .expected = "none, or nothing",
+                                   .cure = {}});
+  }
+  return {.output = spec.output, .whole_inputs = spec.batch == "none", .input = spec.input};
+}
+
+/// A chain has one output; its name may be given.
+void check_output(const Graph& graph, const ModelSpec& spec) {
+  for (const ValueId output : graph.outputs) {
+    if (spec.output.empty() || graph.value(output).name == spec.output) return;
+  }
+  throw Error(ErrorKind::usage, {.what = "the network has no such output",
+                                 .where = "--output",
+                                 .got = spec.output,
+                                 .expected = graph.value(graph.outputs.front()).name,
+                                 .cure = {}});
+}
+
 Graph load_file(const ModelSpec& spec) {
   const std::filesystem::path path = spec.text;
-  if (path.extension() == ".onnx") {
-    throw Error(ErrorKind::unsupported, {.what = "ONNX files are not supported yet",
-                                         .where = spec.text,
-                                         .got = {},
-                                         .expected = "a file that holds a chain text",
-                                         .cure = {}});
-  }
+  if (path.extension() == ".onnx") return load_onnx(path, onnx_options(spec));
   const formats::InputFile file(path);
   if (file.size() > longest_text) {
     throw Error(ErrorKind::input, {.what = "the file is too long for a chain text",
@@ -66,6 +92,14 @@ Graph load_file(const ModelSpec& spec) {
 Graph load_graph(const ModelSpec& spec) {
   if (is_chain_text(spec.text)) return load_chain(spec.text, chain_options(spec, "chain"));
   if (is_there(spec.text)) return load_file(spec);
+  if (looks_like_a_file(spec.text)) {
+    throw Error(ErrorKind::input,
+                {.what = "the file is not there",
+                 .where = spec.text,
+                 .got = {},
+                 .expected = "an .onnx file, a file with a chain text, or such a text itself",
+                 .cure = {}});
+  }
   const Source source{.text = spec.text, .name = {}};
   throw Error(ErrorKind::input,
               {.what = "there is no such file, and it is not a chain text either",
@@ -83,6 +117,7 @@ bool is_chain_text(const std::string& text) {
 
 Graph load_model(const ModelSpec& spec) {
   Graph graph = load_graph(spec);
+  check_output(graph, spec);
   if (!spec.weights.empty()) read_weights(graph, spec.weights);
   select_parameters(graph, spec.params, spec.buffers);
   return graph;

@@ -17,13 +17,15 @@ struct ModelSpec {
   std::string params = {};          ///< regular expression: only these parameters are trained
   std::string buffers = {};         ///< regular expression: these are not
   std::optional<Shape> input = {};  ///< shape of one sample of the data, where it is known
+  std::string output = {};          ///< the output that is differentiated; empty: the first one
+  std::string batch = {};  ///< of an ONNX file; none: each input is one sample as a whole. Empty: it has an axis of samples
 };
 
 /// Whether the text is a chain by itself: it begins with a name and a parenthesis, and no file has that name.
 bool is_chain_text(const std::string& text);
 
-/// Loads the network: a chain text, or a file that holds one. Then come the weights, then the choice of
-/// parameters. Throws Error(input) where there is neither such a file nor a chain text, and what load_chain,
+/// Loads the network: a chain text, a file that holds one, or an ONNX file (.onnx). Then come the weights, then the
+/// choice of parameters. Throws Error(input) where there is neither such a file nor a chain text, and what load_chain,
 /// read_weights and select_parameters throw.
 Graph load_model(const ModelSpec& spec);
 

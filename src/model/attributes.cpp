@@ -29,5 +29,8 @@ std::string Attributes::text(std::string_view name, std::string otherwise) const
 std::vector<Index> Attributes::integers(std::string_view name, std::vector<Index> otherwise) const {
   return get(entries_, name, std::move(otherwise), "a list of integers");
 }
+std::vector<double> Attributes::reals(std::string_view name, std::vector<double> otherwise) const {
+  return get(entries_, name, std::move(otherwise), "a list of real numbers");
+}
 
 }  // namespace tangra

@@ -24,6 +24,7 @@ class Attributes {
   double real(std::string_view name, double otherwise) const;
   std::string text(std::string_view name, std::string otherwise) const;
   std::vector<Index> integers(std::string_view name, std::vector<Index> otherwise) const;
+  std::vector<double> reals(std::string_view name, std::vector<double> otherwise) const;
 
   auto begin() const { return entries_.begin(); }
   auto end() const { return entries_.end(); }

@@ -8,7 +8,7 @@
 namespace tangra::ops {
 
 ValueId GraphBuilder::add_value(std::string name, Shape shape, Dependence dependence) {
-  if (graph_.find_value(name) != no_id) {
+  if (!names_.insert(name).second) {
     throw Error(ErrorKind::input, {.what = "two values of the network have the same name", .where = name, .got = {},
                                    .expected = "unique names", .cure = {}});
   }

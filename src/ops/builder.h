@@ -1,5 +1,6 @@
 #pragma once
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "tangra/model/graph.h"
@@ -39,6 +40,7 @@ class GraphBuilder {
   ValueId add_value(std::string name, Shape shape, Dependence dependence);
 
   Graph graph_;
+  std::unordered_set<std::string> names_;  ///< of all values
 };
 
 }  // namespace tangra::ops

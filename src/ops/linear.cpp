@@ -103,26 +103,14 @@ class Linear final : public OpOf<Linear> {
                        std::span<T* const> results) const {
     const Extent extent = Extent::of(call.input_shapes, call.output_shapes[0]);
     const auto [D, C, K] = extent;
-    const bool transposed = is_transposed(call.node);
-    const Index block = D * C;
-    fill_zero(results[0], call.samples * directions * block);
-    for (Index i = 0; i < call.samples; ++i) {
-      for (Index r = 0; r < directions; ++r) {
-        const MatrixView<T> to = matrix(results[0] + (i * directions + r) * block, D, C);
-        if (tangents[0]) {
-          gemm<T>(call.context, call.engine, matrix(tangents[0].at(i) + r * D * K, D, K),
-                  weight_matrix(call.inputs[1].at(i), extent, transposed).transposed(), true, to);
-        }
-        if (tangents[1]) {
-          gemm<T>(call.context, call.engine, matrix(call.inputs[0].at(i), D, K),
-                  weight_matrix(tangents[1].at(i) + r * C * K, extent, transposed).transposed(), true, to);
-        }
-        if (tangents.size() == 3 && tangents[2]) {
-          for (Index d = 0; d < D; ++d) {
-            for (Index c = 0; c < C; ++c) to(d, c) += tangents[2].at(i)[r * C + c];
-          }
-        }
-      }
+    fill_zero(results[0], call.samples * directions * D * C);
+    if (tangents[0]) push_input(call, directions, extent, tangents[0], results[0]);
+    if (tangents[1]) push_weight(call, directions, extent, tangents[1], results[0]);
+    if (tangents.size() < 3 || !tangents[2]) return;
+    for (Index row = 0; row < call.samples * directions * D; ++row) {
+      const Index r = row / D % directions;
+      const T* bias = tangents[2].at(row / (D * directions)) + r * C;
+      for (Index c = 0; c < C; ++c) results[0][row * C + c] += bias[c];
     }
   }
 
@@ -135,6 +123,37 @@ class Linear final : public OpOf<Linear> {
   }
 
  private:
+  /// Adds t W^T for tangents t of the input: all at once where the weight is one for all samples.
+  template <class T>
+  static void push_input(const Call<T>& call, Index directions, const Extent& extent, const Operand<T>& tangent, T* result) {
+    const auto [D, C, K] = extent;
+    const bool transposed = is_transposed(call.node);
+    const auto multiply = [&](Index sample, Index rows) {
+      gemm<T>(call.context, call.engine, matrix(tangent.at(sample), rows, K),
+              weight_matrix(call.inputs[1].at(sample), extent, transposed).transposed(), true,
+              matrix(result + sample * directions * D * C, rows, C));
+    };
+    const bool together = call.inputs[1].stride == 0 && tangent.stride == directions * D * K;
+    if (together) return multiply(0, call.samples * directions * D);
+    for (Index i = 0; i < call.samples; ++i) multiply(i, directions * D);
+  }
+
+  /// Adds x T^T for tangents T of the weight: all samples at once where they share the tangent and have one position.
+  template <class T>
+  static void push_weight(const Call<T>& call, Index directions, const Extent& extent, const Operand<T>& tangent, T* result) {
+    const auto [D, C, K] = extent;
+    const bool transposed = is_transposed(call.node);
+    const bool together = D == 1 && tangent.stride == 0 && call.inputs[0].stride == K;
+    for (Index r = 0; r < directions; ++r) {
+      for (Index i = 0; i < (together ? 1 : call.samples); ++i) {
+        const Index rows = together ? call.samples : D;
+        gemm<T>(call.context, call.engine, matrix(call.inputs[0].at(i), rows, K),
+                weight_matrix(tangent.at(i) + r * C * K, extent, transposed).transposed(), true,
+                {result + (i * directions + r) * D * C, rows, C, together ? directions * C : C, 1});
+      }
+    }
+  }
+
   template <class T>
   static void pull_to_weight(const Call<T>& call, Index directions, const Extent& extent, const T* g, T* result) {
     const auto [D, C, K] = extent;

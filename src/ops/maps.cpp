@@ -27,7 +27,8 @@ std::vector<Index> broadcast_map(const Shape& input, const Shape& result) {
   std::vector<Index> strides(static_cast<std::size_t>(result.rank()), 0);
   const Index skipped = result.rank() - input.rank();
   for (Index axis = 0; axis < input.rank(); ++axis) {
-    if (input[axis] != 1) strides[static_cast<std::size_t>(axis + skipped)] = own[static_cast<std::size_t>(axis)];
+    if (input[axis] != 1)
+      strides[static_cast<std::size_t>(axis + skipped)] = own[static_cast<std::size_t>(axis)];
   }
   return entries_of(result, strides);
 }
@@ -42,17 +43,41 @@ Shape broadcast_inputs(const Node& node, std::span<const Shape> inputs) {
   }
 }
 
-void require_broadcasts_to(const Node& node, const Shape& small, const Shape& large, const std::string& what) {
+void check_attributes(const Node& node, const std::function<void()>& read) {
+  try {
+    read();
+  } catch (const Error& error) {
+    const Complaint& complaint = error.complaint();
+    refuse(node, complaint.what + " (" + complaint.where + ")", complaint.got, complaint.expected);
+  }
+}
+
+void require_broadcasts_to(const Node& node, const Shape& small, const Shape& large,
+                           const std::string& what) {
   bool fits = small.rank() <= large.rank();
   for (Index axis = 1; fits && axis <= small.rank(); ++axis) {
     const Index length = small[small.rank() - axis];
     fits = length == 1 || length == large[large.rank() - axis];
   }
-  if (!fits) refuse(node, what + " does not broadcast to the shape it is for", to_string(small), to_string(large));
+  if (!fits)
+    refuse(node, what + " does not broadcast to the shape it is for", to_string(small), to_string(large));
+}
+
+void require_size(const Node& node, const Shape& result) {
+  Index count = 1;
+  for (const Index length : result) {
+    if (length == 0) return;
+    if (length > most_entries / count) {
+      refuse(node, "the result is too large", to_string(result),
+             std::to_string(most_entries) + " entries at most");
+    }
+    count *= length;
+  }
 }
 
 std::optional<View> view_of(const EntryMap& map) {
-  View view{.input = 0, .offset = 0, .strides = std::vector<Index>(map.result.lengths().size(), 0), .scale = 1};
+  View view{
+      .input = 0, .offset = 0, .strides = std::vector<Index>(map.result.lengths().size(), 0), .scale = 1};
   if (map.from.empty()) return view;
   view.offset = map.from.front();
   const std::vector<Index> steps = map.result.strides();
@@ -63,7 +88,8 @@ std::optional<View> view_of(const EntryMap& map) {
   if (entries_of(map.result, view.strides, view.offset) != map.from) return std::nullopt;
   std::vector<Index> sorted = map.from;
   std::ranges::sort(sorted);
-  const bool injective = sorted.front() != EntryMap::none && std::ranges::adjacent_find(sorted) == sorted.end();
+  const bool injective =
+      sorted.front() != EntryMap::none && std::ranges::adjacent_find(sorted) == sorted.end();
   return injective ? std::optional(view) : std::nullopt;
 }
 

@@ -1,4 +1,5 @@
 #pragma once
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -26,8 +27,15 @@ class BroadcastMap {
 
 /// The common shape of a node's inputs under broadcasting; refuses the node where there is none.
 Shape broadcast_inputs(const Node& node, std::span<const Shape> inputs);
+/// Runs `read`, which takes what it needs from the node's attributes; its error then names the node.
+void check_attributes(const Node& node, const std::function<void()>& read);
 /// Refuses the node unless `small` broadcasts to `large` without changing it.
 void require_broadcasts_to(const Node& node, const Shape& small, const Shape& large, const std::string& what);
+
+/// No result of one sample has more entries; more is a damaged file, not a network.
+inline constexpr Index most_entries = Index{1} << 28;
+/// Refuses the node where its result has more than most_entries.
+void require_size(const Node& node, const Shape& result);
 
 /// Each entry of a result is one entry of the input, or none.
 struct EntryMap {

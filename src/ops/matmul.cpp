@@ -1,5 +1,6 @@
-// MatMul as NumPy has it: y[.., m, n] = sum_k a[.., m, k] b[.., k, n], the axes before the last two broadcast. A vector
-// on the left is one row, on the right one column, and that axis is left out of the result.
+// MatMul as NumPy has it: y[.., m, n] = sum_k a[.., m, k] b[.., k, n], the axes before the last two
+// broadcast. A vector on the left is one row, on the right one column, and that axis is left out of the
+// result.
 #include "tangra/ops/loops.h"
 #include "tangra/ops/maps.h"
 #include "tangra/ops/table.h"
@@ -26,8 +27,12 @@ struct Extent {
   std::vector<Index> b;
 
   explicit Extent(std::span<const Shape> inputs)
-      : M(inputs[0].elements(0, inputs[0].rank() - 1)), K(inputs[0].back()),
-        N(inputs[1].rank() == 1 ? 1 : inputs[1].back()), products(1), a{0}, b{0} {
+      : M(inputs[0].elements(0, inputs[0].rank() - 1)),
+        K(inputs[0].back()),
+        N(inputs[1].rank() == 1 ? 1 : inputs[1].back()),
+        products(1),
+        a{0},
+        b{0} {
     if (inputs[1].rank() < 3) return;
     M = inputs[0].rank() == 1 ? 1 : inputs[0][inputs[0].rank() - 2];
     const Shape batch_a = batch_of(inputs[0]);
@@ -56,7 +61,8 @@ class MatMul final : public OpOf<MatMul> {
     }
     const Index rows_b = b.rank() == 1 ? b[0] : b[b.rank() - 2];
     if (a.back() != rows_b) {
-      refuse(node, "the inner axes differ", to_string(a) + " and " + to_string(b), "equal lengths to sum over");
+      refuse(node, "the inner axes differ", to_string(a) + " and " + to_string(b),
+             "equal lengths to sum over");
     }
     const std::vector<Shape> batches{batch_of(a), batch_of(b)};
     Shape result = broadcast_inputs(node, batches);
@@ -70,7 +76,8 @@ class MatMul final : public OpOf<MatMul> {
     const Extent x(call.input_shapes);
     if (x.products == 1 && call.inputs[0].stride == x.M * x.K && call.inputs[1].stride == 0) {
       return gemm<T>(call.context, call.engine, matrix(call.inputs[0].data, call.samples * x.M, x.K),
-                     matrix(call.inputs[1].data, x.K, x.N), false, matrix(results[0], call.samples * x.M, x.N));
+                     matrix(call.inputs[1].data, x.K, x.N), false,
+                     matrix(results[0], call.samples * x.M, x.N));
     }
     for_samples(call, x.work(), [&](Index i) {
       multiply(call, x, call.inputs[0].at(i), call.inputs[1].at(i), false, results[0] + i * x.size_y());
@@ -122,13 +129,19 @@ class MatMul final : public OpOf<MatMul> {
                              int input) const override {
     return input == 1 ? use_right(call) : use_left(call, directions, cotangent);
   }
+  Index outer_entries(const Node&, std::span<const Shape> inputs, int input,
+                      Index directions) const override {
+    if (input == 1) return 0;
+    const Extent x(inputs);
+    return x.products * x.N * (directions * x.M + x.K);
+  }
 
  private:
   template <class T>
   static void multiply(const Call<T>& call, const Extent& x, const T* a, const T* b, bool accumulate, T* y) {
     for (Index p = 0; p < x.products; ++p) {
-      gemm<T>(call.context, call.engine, matrix(a + x.at_a(p), x.M, x.K), matrix(b + x.at_b(p), x.K, x.N), accumulate,
-              matrix(y + p * x.M * x.N, x.M, x.N));
+      gemm<T>(call.context, call.engine, matrix(a + x.at_a(p), x.M, x.K), matrix(b + x.at_b(p), x.K, x.N),
+              accumulate, matrix(y + p * x.M * x.N, x.M, x.N));
     }
   }
 
@@ -137,7 +150,8 @@ class MatMul final : public OpOf<MatMul> {
     const Index size = call.input_shapes[0].elements();
     const auto pull = [&](Index sample, Index product, Index rows, const T* from, T* to) {
       gemm<T>(call.context, call.engine, matrix(from, rows, x.N),
-              matrix(call.inputs[1].at(sample) + x.at_b(product), x.K, x.N).transposed(), true, matrix(to, rows, x.K));
+              matrix(call.inputs[1].at(sample) + x.at_b(product), x.K, x.N).transposed(), true,
+              matrix(to, rows, x.K));
     };
     if (x.products == 1 && call.inputs[1].stride == 0) {
       return pull(0, 0, call.samples * directions * x.M, g, result);
@@ -156,22 +170,36 @@ class MatMul final : public OpOf<MatMul> {
   static OuterUse<T> use_right(const Call<T>& call) {
     const Extent x(call.input_shapes);
     const Index size = x.M * x.K;
-    OuterUse<T> use{.positions = x.M, .channels = x.N, .fan_in = x.K, .transposed = true, .left_is_cotangent = true,
-                    .right_is_input = call.inputs[0].stride == size, .left = {}, .right = {}};
+    OuterUse<T> use{.positions = x.M,
+                    .channels = x.N,
+                    .fan_in = x.K,
+                    .transposed = true,
+                    .left_is_cotangent = true,
+                    .right_is_input = call.inputs[0].stride == size,
+                    .left = {},
+                    .right = {}};
     if (!use.right_is_input) {
       use.right = Tensor<T>::uninitialized({call.samples, x.M, x.K});
-      for (Index i = 0; i < call.samples; ++i) std::copy_n(call.inputs[0].at(i), size, use.right.data() + i * size);
+      for (Index i = 0; i < call.samples; ++i)
+        std::copy_n(call.inputs[0].at(i), size, use.right.data() + i * size);
     }
     return use;
   }
 
-  /// A batch-free matrix on the left, (c, k) with c = m: the columns of the cotangent and of b are the positions.
+  /// A batch-free matrix on the left, (c, k) with c = m: the columns of the cotangent and of b are the
+  /// positions.
   template <class T>
   static OuterUse<T> use_left(const Call<T>& call, Index directions, const T* cotangent) {
     const Extent x(call.input_shapes);
     const Index positions = x.products * x.N;
-    OuterUse<T> use{.positions = positions, .channels = x.M, .fan_in = x.K, .transposed = false,
-                    .left_is_cotangent = positions == 1, .right_is_input = false, .left = {}, .right = {}};
+    OuterUse<T> use{.positions = positions,
+                    .channels = x.M,
+                    .fan_in = x.K,
+                    .transposed = false,
+                    .left_is_cotangent = positions == 1,
+                    .right_is_input = false,
+                    .left = {},
+                    .right = {}};
     const auto turn = [&](const T* from, Index rows, T* to) {  // [products, rows, N] to [products, N, rows]
       for (Index p = 0; p < x.products; ++p) {
         for (Index n = 0; n < x.N; ++n) {
@@ -180,9 +208,8 @@ class MatMul final : public OpOf<MatMul> {
       }
     };
     use.right = Tensor<T>::uninitialized({call.samples, positions, x.K});
-    for_samples(call, positions * x.K, [&](Index i) {
-      turn(call.inputs[1].at(i), x.K, use.right.data() + i * positions * x.K);
-    });
+    for_samples(call, positions * x.K,
+                [&](Index i) { turn(call.inputs[1].at(i), x.K, use.right.data() + i * positions * x.K); });
     if (use.left_is_cotangent) return use;
     use.left = Tensor<T>::uninitialized({call.samples, directions, positions, x.M});
     for_samples(call, directions * positions * x.M, [&](Index i) {
@@ -196,6 +223,8 @@ class MatMul final : public OpOf<MatMul> {
 
 }  // namespace
 
-void add_matmul_ops(std::vector<std::unique_ptr<Op>>& table) { table.push_back(std::make_unique<MatMul>()); }
+void add_matmul_ops(std::vector<std::unique_ptr<Op>>& table) {
+  table.push_back(std::make_unique<MatMul>());
+}
 
 }  // namespace tangra::ops

@@ -19,6 +19,10 @@ bool Op::passes_cotangent(const Node&, std::span<const Shape>, int) const { retu
 std::optional<View> Op::view(const Node&, std::span<const Shape>, std::span<const std::optional<double>>) const {
   return std::nullopt;
 }
+std::optional<View> Op::view_of_output(const Node& node, std::span<const Shape> inputs,
+                                       std::span<const std::optional<double>> constants, int output) const {
+  return output == 0 ? view(node, inputs, constants) : std::nullopt;
+}
 std::vector<double> Op::kinks(const Node&) const { return {}; }
 std::vector<Choice> Op::choices(const Call<float>&) const { return {}; }
 std::vector<Choice> Op::choices(const Call<double>&) const { return {}; }
@@ -27,12 +31,23 @@ namespace {
 
 std::vector<std::unique_ptr<Op>> make_table() {
   std::vector<std::unique_ptr<Op>> table;
-  add_elementwise_ops(table);
-  add_binary_ops(table);
+  add_function_ops(table);
+  add_activation_ops(table);
+  add_arithmetic_ops(table);
+  add_comparison_ops(table);
   add_linear_ops(table);
-  add_index_map_ops(table);
+  add_matmul_ops(table);
+  add_einsum_ops(table);
+  add_strided_ops(table);
+  add_piece_ops(table);
+  add_entry_map_ops(table);
+  add_gather_data_ops(table);
+  add_resize_ops(table);
   add_reduction_ops(table);
   add_softmax_ops(table);
+  add_layer_normalisation_ops(table);
+  add_batch_normalisation_ops(table);
+  add_response_normalisation_ops(table);
   add_conv_ops(table);
   add_pool_ops(table);
   std::ranges::sort(table, {}, [](const auto& op) { return op->name(); });

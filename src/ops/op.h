@@ -110,6 +110,9 @@ class Op {
   /// a constant of one entry.
   virtual std::optional<View> view(const Node& node, std::span<const Shape> inputs,
                                    std::span<const std::optional<double>> constants) const;
+  /// The same for any output of an operator that has several.
+  virtual std::optional<View> view_of_output(const Node& node, std::span<const Shape> inputs,
+                                             std::span<const std::optional<double>> constants, int output) const;
   /// The points of input 0 where the derivative jumps; empty for smooth operators.
   virtual std::vector<double> kinks(const Node& node) const;
   /// For operators that choose among entries of `sides`, the choice behind each entry of [n, output 0]; empty for all

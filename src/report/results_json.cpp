@@ -57,6 +57,7 @@ std::string json(const run::SummaryResult& result) {
 
 std::string json(const run::ArraysResult& result) {
   Object object;
+  object["command"] = result.command;
   object["model"] = object_of(result.model);
   object["data"] = object_of(result.data);
   object["precision"] = result.precision;

@@ -31,7 +31,7 @@ void add_data_options(Command& command, const data::DataSpec& data) {
   }
   if (data.scale) add_option(command, "--scale", significant(*data.scale, 17));
   add_option(command, "--normalize", data.normalize.value_or(""));
-  if (data.nhwc) add_option(command, "--layout", "nhwc");
+  if (data.nhwc) add_option(command, "--data-layout", "nhwc");
 }
 
 }  // namespace

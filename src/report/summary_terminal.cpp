@@ -84,7 +84,8 @@ std::string terminal(const run::ArraysResult& result, const TerminalStyle& style
   show_model(page, result.model);
   show_data(page, "data", result.data);
   page.field("precision", result.precision);
-  for (const std::string& note : result.notes) page.field("", note);
+  for (const std::string& note : result.notes)
+    page.field(&note == &result.notes.front() ? "notes" : "", note);
   page.heading("Arrays");
   Table table({{"name"},
                {"shape"},

@@ -65,6 +65,7 @@ class JacobianRun {
         directions_(spec.input_form == InputForm::summed ? 1 : outputs_) {}
 
   void run() {
+    check_targets();
     reserve();
     const differentiate::Basis basis = spec_.input_form == InputForm::summed ? summed_basis() : differentiate::Basis::identity(outputs_);
     const Index block = std::clamp<Index>((Index{64} << 20) / std::max<Index>(1, bytes_per_sample()), 1, 256);
@@ -75,6 +76,7 @@ class JacobianRun {
       std::vector<Tensor<T>> own;
       own.push_back(differentiate::rows_of(inputs_, begin, end));
       const auto activations = differentiate::forward(program_, std::move(own), context_);
+      differentiate::require_finite(program_, activations, of_, begin);
       std::ranges::copy(activations[of_], output_.data() + begin * outputs_);
       const auto swept = differentiate::reverse(program_, activations,
                                                 {.of = of_, .parameters = !targets_.parameters.empty(), .values = targets_.values},
@@ -96,6 +98,22 @@ class JacobianRun {
     Tensor<T> right;  ///< [N, K] or [N, D, K]
   };
 
+  void check_targets() const {
+    if (spec_.input_form == InputForm::full && !targets_.parameters.empty()) {
+      throw Error(ErrorKind::usage, {.what = "the full form over the batch is one of input Jacobians", .where = "--input-form full",
+                                     .got = "--wrt " + graph_.parameter(targets_.parameters.front()).name,
+                                     .expected = "--wrt input", .cure = {}});
+    }
+    if (spec_.layout == JacobianLayout::structured && targets_.parameters.empty()) {
+      throw Error(ErrorKind::usage, {.what = "only Jacobians by parameters have a structured form", .where = "--layout structured",
+                                     .got = {}, .expected = "--wrt parameters, or names of them", .cure = {}});
+    }
+    if (targets_.parameters.empty() && targets_.values.empty()) {
+      throw Error(ErrorKind::input, {.what = "the network has no parameters to differentiate by", .where = spec_.model.text,
+                                     .got = {}, .expected = {}, .cure = "Ask for --wrt input"});
+    }
+  }
+
   differentiate::Basis summed_basis() const {
     std::vector<Index> all;
     for (Index a = 0; a < outputs_; ++a) all.push_back(a);
@@ -116,7 +134,7 @@ class JacobianRun {
     for (const ValueId id : targets_.values) {
       entries += samples_ * directions_ * graph_.shape(id).elements() * (spec_.input_form == InputForm::full ? samples_ : 1);
     }
-    memory_ = Reservation(context_.memory, static_cast<std::size_t>(entries) * sizeof(T) * 2,
+    memory_ = Reservation(context_.memory, static_cast<std::size_t>(entries) * sizeof(T),
                           "the Jacobian (--n takes fewer samples, --layout structured keeps factors)");
     output_ = Tensor<T>(concatenated({samples_}, graph_.shape(of_)));
     parameters_.resize(targets_.parameters.size());
@@ -190,21 +208,21 @@ class JacobianRun {
   }
 
   void collect() {
-    result_.arrays.push_back({"output", Array(output_)});
+    result_.arrays.push_back({"output", Array(std::move(output_))});
     const std::string kind = spec_.input_form == InputForm::summed ? "gradient:" : "jacobian:";
     for (std::size_t k = 0; k < parameters_.size(); ++k) {
       const std::string name = kind + graph_.parameter(targets_.parameters[k]).name;
       if (!parameters_[k].structured) {
-        result_.arrays.push_back({name, Array(parameters_[k].rows)});
+        result_.arrays.push_back({name, Array(std::move(parameters_[k].rows))});
         continue;
       }
-      result_.arrays.push_back({name + "/left", Array(parameters_[k].left)});
-      result_.arrays.push_back({name + "/right", Array(parameters_[k].right)});
+      result_.arrays.push_back({name + "/left", Array(std::move(parameters_[k].left))});
+      result_.arrays.push_back({name + "/right", Array(std::move(parameters_[k].right))});
     }
     for (std::size_t k = 0; k < values_.size(); ++k) {
       const ValueId id = targets_.values[k];
       const std::string name = id == graph_.inputs.front() ? "input" : graph_.value(id).name;
-      result_.arrays.push_back({kind + name, Array(values_[k])});
+      result_.arrays.push_back({kind + name, Array(std::move(values_[k]))});
     }
     explain();
   }
@@ -252,11 +270,6 @@ void JacobianSpec::validate() const {
     throw Error(ErrorKind::usage, {.what = "nothing to differentiate by", .where = "--wrt", .got = {},
                                    .expected = "parameters, input, or names of parameters or values", .cure = {}});
   }
-  const bool by_values_only = std::ranges::none_of(wrt, [](const std::string& name) { return name == "parameters"; });
-  if (input_form == InputForm::full && !by_values_only) {
-    throw Error(ErrorKind::usage, {.what = "the full form over the batch is one of input Jacobians", .where = "--input-form full",
-                                   .got = "--wrt parameters", .expected = "--wrt input", .cure = {}});
-  }
   if (layout == JacobianLayout::structured && input_form == InputForm::full) {
     throw Error(ErrorKind::usage, {.what = "structured and full are two different forms", .where = "--layout, --input-form",
                                    .got = {}, .expected = "one of them", .cure = {}});
@@ -270,6 +283,7 @@ ArraysResult run_jacobian(const JacobianSpec& spec, const Caller& caller) {
   const Loaded loaded = load(spec.model, spec.data);
   session.step("load");
   ArraysResult result;
+  result.command = "jacobian";
   result.model = loaded.model;
   result.data = loaded.summary;
   result.out = spec.out;
@@ -280,6 +294,7 @@ ArraysResult run_jacobian(const JacobianSpec& spec, const Caller& caller) {
     result.precision = "float32";
     JacobianRun<float>(spec, loaded, session, result).run();
   }
+  session.context().check_cancelled();
   write_arrays(spec.out, result.arrays);
   session.step("write");
   result.provenance = session.provenance(fingerprint(*loaded.graph), {loaded.data.fingerprint});

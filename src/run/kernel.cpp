@@ -39,14 +39,19 @@ std::string convention(const KernelSpec& spec, const kernel::Reduction& reductio
   return head + "K[i,j] of " + kernel::to_string(reduction) + " alone";
 }
 
-std::optional<differentiate::Basis> read_basis(const KernelSpec& spec, const Shape& outputs) {
+std::optional<differentiate::Basis> read_basis(const KernelSpec& spec, const Shape& outputs, Index samples) {
   if (spec.basis.empty()) return std::nullopt;
   const Array array = formats::read_npy(spec.basis);
   if (spec.data2 && array.shape().rank() == 3) {
     contradiction("a basis for each sample does not say which set of samples it belongs to", "--basis",
                   "Give one (R, O) basis for a train x test kernel");
   }
-  return differentiate::Basis::matrix(array.converted<double>(), outputs.elements());
+  if (array.shape().rank() == 3 && array.shape()[0] != samples) {
+    throw Error(ErrorKind::input, {.what = "the basis and the data differ in their number of samples", .where = spec.basis,
+                                   .got = std::to_string(array.shape()[0]) + " matrices", .expected = std::to_string(samples),
+                                   .cure = {}});
+  }
+  return differentiate::Basis::matrix(finite(array, spec.basis), outputs.elements());
 }
 
 }  // namespace
@@ -70,6 +75,9 @@ void KernelSpec::validate() const {
   }
   if (pairs == Pairs::self && space == Space::parameters) {
     contradiction("--pairs self belongs to the space of samples", "--pairs", "Leave --space out");
+  }
+  if (!conjugate.empty() && !reduce.empty()) {
+    contradiction("a conjugate kernel has no outputs to reduce", "--reduce", "Leave it out");
   }
   if (!conjugate.empty() && (by != By::total || space != Space::samples || pairs != Pairs::all || !basis.empty())) {
     contradiction("a conjugate kernel has no parameters, parts or basis", "--conjugate", "Leave the other option out");
@@ -101,7 +109,7 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
                                      .got = {}, .expected = {}, .cure = {}});
     }
     job.reduction = chosen_reduction(spec, outputs);
-    job.basis = read_basis(spec, outputs);
+    job.basis = read_basis(spec, outputs, rows.summary.samples);
     job.lowered = kernel::lower(job.reduction, job.basis ? Shape{job.basis->rows()} : outputs);
   }
 
@@ -120,6 +128,8 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
     result.precision = "float32";
     compute_kernel<float>(job, session, result);
   }
+  session.context().check_cancelled();
+  if (!result.arrays.empty()) remove_companion(spec.out);
   write_arrays(result.arrays.empty() ? std::string() : spec.out, result.arrays);
   if (!spec.out.empty()) result.arrays.clear();
   session.step("write");

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <mutex>
+#include <numeric>
 
 #include "tangra/base/error.h"
 #include "tangra/differentiate/kernel_products.h"
@@ -45,9 +46,7 @@ class Observed final : public kernel::TileStore<T> {
     const std::lock_guard lock(mutex_);
     largest_ = std::max(largest_, static_cast<double>(largest));
   }
-  void finish() override {
-    if (inner_ != nullptr) inner_->finish();
-  }
+  void finish() override {}
 
   void describe(KernelResult& result) const {
     for (const auto& diagonal : diagonals_) {
@@ -107,7 +106,11 @@ class Computation {
                                  .parts = parts_, .sizes = sizes_, .divisor = job_.lowered.divisor,
                                  .block_samples = job_.spec.block_samples};
     if (job_.spec.space == Space::parameters) return parameter_space(assembly);
-    if (job_.spec.pairs == Pairs::self) return self(assembly);
+    if (job_.spec.pairs == Pairs::self) {
+      self(assembly);
+      if constexpr (std::is_same_v<T, float>) measure();
+      return;
+    }
     if (job_.spec.method == Method::product) return products();
     if (job_.spec.method == Method::jacobian) {
       assembly.explicit_rows = true;
@@ -115,6 +118,7 @@ class Computation {
     }
     all_pairs(assembly, parts_, job_.lowered.kernel_axes());
     if constexpr (std::is_same_v<T, float>) measure();
+    finish();
   }
 
  private:
@@ -151,24 +155,22 @@ class Computation {
     const bool to_file = extension_of(job_.spec.out) == ".npy";
     Reservation memory;
     std::optional<kernel::MemoryStore<T>> stored;
-    std::optional<kernel::NpyStore<T>> written;
     if (to_file) {
-      written.emplace(job_.spec.out, result_.shape, height, width);
+      written_.emplace(job_.spec.out, result_.shape, height, width);
     } else {
       const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts.count());
       memory = Reservation(context_.memory, bytes, "the kernel, " + std::to_string(parts.count()) + " x " + to_string(result_.shape));
       stored.emplace(parts.count(), result_.shape, height, width);
     }
-    kernel::TileStore<T>& store = to_file ? static_cast<kernel::TileStore<T>&>(*written) : *stored;
+    kernel::TileStore<T>& store = to_file ? static_cast<kernel::TileStore<T>&>(*written_) : *stored;
     Observed<T> observed(&store, parts.count(), assembly.layout.planes, height, width);
     const kernel::AssemblyReport report = kernel::assemble(assembly, observed, context_);
     session_.add_step("factors", report.factor_seconds);
     session_.add_step("contraction", report.contract_seconds);
-    observed.finish();
     describe(report, parts);
     observed.describe(result_);
     for (int part = 0; stored && part < parts.count(); ++part) {
-      result_.arrays.push_back({result_.parts[static_cast<std::size_t>(part)], Array(stored->part(part))});
+      result_.arrays.push_back({result_.parts[static_cast<std::size_t>(part)], Array(std::move(stored->part(part)))});
     }
   }
 
@@ -181,16 +183,27 @@ class Computation {
                                        .sizes = {graph_.shape(job_.of).elements()}, .divisor = 1,
                                        .block_samples = job_.spec.block_samples};
     all_pairs(assembly, parts, {"samples", "samples2"});
+    finish();
+  }
+
+  /// The file gets its name last, when nothing can fail or be interrupted any more.
+  void finish() {
+    if (!written_) return;
+    context_.check_cancelled();
+    remove_companion(job_.spec.out);
+    written_->finish();
+    written_.reset();
   }
 
   void parameter_space(const kernel::Assembly<T>& assembly) {
-    Tensor<T> k = kernel::assemble_parameter_space(assembly, context_);
+    std::vector<Tensor<T>> k;
+    k.push_back(kernel::assemble_parameter_space(assembly, context_));
     session_.step("contraction");
-    result_.shape = k.shape();
+    result_.shape = k.front().shape();
     result_.axes = {"parameters", "parameters2"};
     result_.parts = {"total"};
-    result_.arrays.push_back({"total", Array(k)});
-    describe_matrix(k, k.shape()[0]);
+    describe_parts(k, 1, result_.shape[0]);
+    result_.arrays.push_back({"total", Array(std::move(k.front()))});
   }
 
   void self(const kernel::Assembly<T>& assembly) {
@@ -202,10 +215,31 @@ class Computation {
     result_.axes = {"samples"};
     if (job_.lowered.keeps_planes) result_.axes.emplace_back("outputs");
     if (job_.lowered.keeps_full) result_.axes.insert(result_.axes.end(), {"outputs", "outputs2"});
+    describe_self(results);
     for (std::size_t part = 0; part < results.size(); ++part) {
       results[part].reshape(result_.shape);
-      result_.arrays.push_back({result_.parts[part], Array(results[part])});
+      result_.arrays.push_back({result_.parts[part], Array(std::move(results[part]))});
     }
+  }
+
+  /// results: [n, planes, full, full] each; their diagonals are those of the kernel of all pairs.
+  void describe_self(const std::vector<Tensor<T>>& results) {
+    const Index full = job_.lowered.layout.full;
+    std::vector<double> diagonal;
+    for (const Tensor<T>& part : results) {
+      diagonal.clear();
+      for (Index e = 0; e < part.size(); ++e) {
+        if (e % (full * full) % (full + 1) == 0) diagonal.push_back(static_cast<double>(part[e]));
+        result_.statistics.largest_entry = std::max(result_.statistics.largest_entry, std::abs(static_cast<double>(part[e])));
+      }
+      result_.part_traces.push_back(std::accumulate(diagonal.begin(), diagonal.end(), 0.0));
+    }
+    result_.statistics.trace = result_.part_traces.back();
+    if (diagonal.empty()) return;
+    result_.statistics.smallest_diagonal = std::ranges::min(diagonal);
+    result_.statistics.largest_diagonal = std::ranges::max(diagonal);
+    diagonal.resize(std::min(diagonal.size(), static_cast<std::size_t>(corner_size)));
+    result_.statistics.corner = {diagonal};
   }
 
   /// Columns one sample at a time; see differentiate::KernelProducts.
@@ -219,6 +253,8 @@ class Computation {
     if (parts_.with_total) result_.parts.emplace_back("total");
     const Index height = row_count() * layout.full;
     const Index width = column_count() * layout.full;
+    const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts_.count());
+    const Reservation memory(context_.memory, bytes, "the kernel");
     std::vector<Tensor<T>> parts;
     for (int part = 0; part < parts_.count(); ++part) parts.emplace_back(result_.shape);
     for (Index j = 0; j < column_count(); ++j) {
@@ -233,8 +269,13 @@ class Computation {
       }
     }
     session_.step("contraction");
-    for (std::size_t part = 0; part < parts.size(); ++part) result_.arrays.push_back({result_.parts[part], Array(parts[part])});
-    describe_matrix(parts.back(), width);
+    for (Tensor<T>& part : parts) {
+      if (job_.columns == nullptr) mirror(part, layout.planes, width);
+    }
+    describe_parts(parts, layout.planes, width);
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      result_.arrays.push_back({result_.parts[part], Array(std::move(parts[part]))});
+    }
   }
 
   /// column: [N1, R, R] of sample j.
@@ -257,10 +298,26 @@ class Computation {
     }
   }
 
-  void describe_matrix(const Tensor<T>& k, Index columns) {
-    const Index rows = columns == 0 ? 0 : k.size() / columns;
-    Observed<T> observed(nullptr, 1, 1, rows, columns);
-    observed.write(0, 0, 0, 0, matrix<const T>(k.data(), rows, columns));
+  /// J g and g J round apart: the lower triangle decides.
+  static void mirror(Tensor<T>& k, Index planes, Index side) {
+    for (Index plane = 0; plane < planes; ++plane) {
+      T* own = k.data() + plane * side * side;
+      for (Index r = 0; r < side; ++r) {
+        for (Index c = 0; c < r; ++c) own[c * side + r] = own[r * side + c];
+      }
+    }
+  }
+
+  /// parts: [planes, rows, columns] each.
+  void describe_parts(const std::vector<Tensor<T>>& parts, Index planes, Index columns) {
+    const Index rows = columns == 0 ? 0 : parts.front().size() / columns / planes;
+    Observed<T> observed(nullptr, static_cast<int>(parts.size()), planes, rows, columns);
+    for (std::size_t part = 0; part < parts.size(); ++part) {
+      for (Index plane = 0; plane < planes; ++plane) {
+        observed.write(static_cast<int>(part), plane, 0, 0,
+                       matrix<const T>(parts[part].data() + plane * rows * columns, rows, columns));
+      }
+    }
     observed.describe(result_);
   }
 
@@ -284,6 +341,7 @@ class Computation {
   Tensor<T> columns_;
   kernel::Parts parts_;
   std::vector<Index> sizes_;
+  std::optional<kernel::NpyStore<T>> written_;  ///< the kernel's file until it is complete
 };
 
 }  // namespace

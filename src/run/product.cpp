@@ -41,7 +41,7 @@ Tensor<T> push(const ProductSpec& spec, const Loaded& loaded, Session& session) 
     const ValueId value = parameter == no_id ? graph.inputs.front() : graph.parameter(parameter).value;
     const Shape expected = parameter == no_id ? inputs.shape() : graph.parameter(parameter).data.shape();
     if (array.shape() != expected) does_not_fit(spec.directions + ":" + name, array.shape(), expected);
-    tangents[value] = array.template converted<T>();
+    tangents[value] = Array(finite(array, spec.directions + ":" + name)).template converted<T>();
   }
   const ValueId of = find_value(graph, "output", "MODEL");
   const Index size = graph.shape(of).elements();
@@ -50,6 +50,7 @@ Tensor<T> push(const ProductSpec& spec, const Loaded& loaded, Session& session) 
     const Index end = std::min(samples, begin + block_samples);
     session.context().check_cancelled();
     const auto activations = differentiate::forward(program, block_of(inputs, begin, end), session.context());
+    differentiate::require_finite(program, activations, of, begin);
     std::map<ValueId, ops::Operand<T>> directions;
     for (const auto& [value, tangent] : tangents) {
       const Index stride = program.is_batch_free(value) ? 0 : graph.shape(value).elements();
@@ -72,7 +73,7 @@ std::vector<NamedArray> pull(const ProductSpec& spec, const Loaded& loaded, Sess
   const Array array = formats::read_npy(spec.directions);
   const Shape expected = graph.shape(of).with_leading(samples);
   if (array.shape() != expected) does_not_fit(spec.directions, array.shape(), expected);
-  const Tensor<T> cotangents = array.converted<T>();
+  const Tensor<T> cotangents = Array(finite(array, spec.directions)).converted<T>();
   const ValueId input = graph.inputs.front();
   std::vector<Tensor<T>> by_parameter;
   for (const Parameter& parameter : graph.parameters) by_parameter.emplace_back(parameter.data.shape());
@@ -83,6 +84,7 @@ std::vector<NamedArray> pull(const ProductSpec& spec, const Loaded& loaded, Sess
     const Index end = std::min(samples, begin + block_samples);
     session.context().check_cancelled();
     const auto activations = differentiate::forward(program, block_of(inputs, begin, end), session.context());
+    differentiate::require_finite(program, activations, of, begin);
     auto seeds = Tensor<T>::uninitialized({end - begin, 1, size});
     std::copy_n(cotangents.data() + begin * size, seeds.size(), seeds.data());
     const auto swept = differentiate::reverse(program, activations, {.of = of, .parameters = true, .values = {input}},
@@ -96,9 +98,9 @@ std::vector<NamedArray> pull(const ProductSpec& spec, const Loaded& loaded, Sess
   }
   std::vector<NamedArray> arrays;
   for (std::size_t p = 0; p < by_parameter.size(); ++p) {
-    if (graph.parameters[p].trainable) arrays.push_back({"vjp:" + graph.parameters[p].name, Array(by_parameter[p])});
+    if (graph.parameters[p].trainable) arrays.push_back({"vjp:" + graph.parameters[p].name, Array(std::move(by_parameter[p]))});
   }
-  arrays.push_back({"vjp:input", Array(by_input)});
+  arrays.push_back({"vjp:input", Array(std::move(by_input))});
   return arrays;
 }
 
@@ -135,11 +137,13 @@ ArraysResult run_product(const ProductSpec& spec, const Caller& caller) {
   const Loaded loaded = load(spec.model, spec.data);
   session.step("load");
   ArraysResult result;
+  result.command = spec.forward ? "jvp" : "vjp";
   result.model = loaded.model;
   result.data = loaded.summary;
   result.out = spec.out;
   if (compute_type(spec.precision, *loaded.graph) == DType::float64) compute<double>(spec, loaded, session, result);
   else compute<float>(spec, loaded, session, result);
+  session.context().check_cancelled();
   write_arrays(spec.out, result.arrays);
   session.step("write");
   result.provenance = session.provenance(fingerprint(*loaded.graph), {loaded.data.fingerprint});

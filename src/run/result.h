@@ -81,6 +81,7 @@ struct NamedArray {
 
 /// tangra jacobian, jvp, vjp
 struct ArraysResult {
+  std::string command;  ///< jacobian, jvp or vjp
   ModelSummary model;
   DataSummary data;
   std::vector<NamedArray> arrays;  ///< as written to the file, in its order

@@ -3,9 +3,9 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <thread>
 
 #include "tangra/base/error.h"
 #include "tangra/formats/npy.h"
@@ -47,7 +47,7 @@ std::size_t peak_memory() {
 std::string machine() {
   std::string name = field_of("/proc/cpuinfo", "model name");
   if (name.empty()) name = "unknown processor";
-  return name + ", " + std::to_string(std::thread::hardware_concurrency()) + " cores";
+  return name + ", " + std::to_string(usable_cores()) + " cores";
 }
 
 Array fitted(const data::DataSet& data, const Graph& graph) {
@@ -83,7 +83,6 @@ void Session::step(const std::string& name) {
   const Clock::time_point now = Clock::now();
   seconds_.emplace_back(name, seconds_between(step_start_, now));
   step_start_ = now;
-  context_.check_cancelled();
 }
 
 void Session::add_step(const std::string& name, double seconds) {
@@ -160,6 +159,20 @@ void write_arrays(const std::string& out, const std::vector<NamedArray>& arrays)
   std::vector<std::pair<std::string, Array>> entries;
   for (const NamedArray& named : arrays) entries.emplace_back(named.name, named.array);
   formats::write_npz(out, entries);
+}
+
+void remove_companion(const std::string& out) {
+  std::error_code ignored;  // mostly there is none
+  if (!out.empty()) std::filesystem::remove(out + ".json", ignored);
+}
+
+Tensor<double> finite(const Array& array, const std::string& where) {
+  Tensor<double> entries = array.converted<double>();
+  const auto bad = std::ranges::find_if_not(entries, [](double entry) { return std::isfinite(entry); });
+  if (bad == entries.end()) return entries;
+  throw Error(ErrorKind::input, {.what = "an entry is not a finite number", .where = where,
+                                 .got = std::to_string(*bad) + " at place " + std::to_string(bad - entries.begin()),
+                                 .expected = {}, .cure = {}});
 }
 
 std::string extension_of(const std::string& path) { return std::filesystem::path(path).extension().string(); }

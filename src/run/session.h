@@ -57,6 +57,10 @@ DType compute_type(Precision precision, const Graph& graph);
 void check_out(const std::string& out, ExistingFile existing, std::vector<std::string> extensions);
 /// Writes a .npz (or, of a single array, a .npy); nothing where `out` is empty.
 void write_arrays(const std::string& out, const std::vector<NamedArray>& arrays);
+/// Removes FILE.json of an earlier run before `out` is replaced, so that it never stands beside another kernel.
+void remove_companion(const std::string& out);
+/// The entries in float64. Throws Error(input), naming `where`, for one that is not finite.
+Tensor<double> finite(const Array& array, const std::string& where);
 std::string extension_of(const std::string& path);
 
 }  // namespace tangra::run

@@ -30,6 +30,11 @@ void SpectrumSpec::validate() const {
   }
   if (from_model) {
     from_model->validate();
+    if (from_model->reduce == "diagonal") {
+      throw Error(ErrorKind::usage, {.what = "a diagonal kernel is one kernel for each output, without eigenvalues of its own",
+                                     .where = "--reduce", .got = "diagonal", .expected = "full, trace, mean, sum or output=K",
+                                     .cure = {}});
+    }
     if (from_model->data2 || from_model->pairs == Pairs::self || from_model->by != By::total) {
       throw Error(ErrorKind::usage, {.what = "only the total kernel of one set of samples has eigenvalues", .where = "spectrum",
                                      .got = {}, .expected = {}, .cure = {}});

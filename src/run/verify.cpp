@@ -17,7 +17,7 @@ VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller) {
   spec.validate();
   Session session(spec.resources, caller);
   data::DataSpec data = spec.data;
-  if (!data.n && !data.samples) data.n = default_samples;
+  if (!data.n && !data.samples) data.at_most = default_samples;
   const Loaded loaded = load(spec.model, data);
   session.step("load");
   if (loaded.graph->parameter_count() == 0) {

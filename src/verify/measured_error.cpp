@@ -97,7 +97,7 @@ Index near_kinks(const Program<float>& program, const Program<double>& exact, co
       errors[v] = std::max(errors[v], std::abs(static_cast<double>(single[value][e]) - other[value][e]));
     }
   }
-  return differentiate::count_near_kinks(program, single, errors);
+  return differentiate::count_near_kinks(program, single, errors, context);
 }
 
 void compare(const Tensor<float>& single, const Tensor<double>& exact, MeasuredError& result) {

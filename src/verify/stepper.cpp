@@ -48,6 +48,25 @@ Stepper::Point Stepper::evaluate(ParameterId parameter, const std::vector<double
   return {.program = std::move(program), .activations = std::move(activations)};
 }
 
+void Stepper::compare_choices(NodeId node, const Point& minus, const Point& plus,
+                              std::vector<bool>& same) const {
+  const auto chosen = [&](const differentiate::Program<double>& program,
+                          const differentiate::Activations<double>& activations) {
+    return differentiate::choices_of(program, activations, node, base_.context);
+  };
+  const std::vector<ops::Choice> here = chosen(base_.program, base_.activations);
+  if (here.empty()) return;
+  const std::vector<ops::Choice> before = chosen(minus.program, minus.activations);
+  const std::vector<ops::Choice> after = chosen(plus.program, plus.activations);
+  const bool shared = base_.program.is_batch_free(base_.program.graph().node(node).outputs.front());
+  const std::size_t size = here.size() / (shared ? 1 : same.size());
+  for (std::size_t e = 0; e < here.size(); ++e) {
+    if (before[e].entry == here[e].entry && after[e].entry == here[e].entry) continue;
+    if (shared) same.assign(same.size(), false);
+    else same[e / size] = false;
+  }
+}
+
 std::vector<bool> Stepper::usable(const Point& minus, const Point& plus) const {
   const Graph& graph = base_.program.graph();
   const Index samples = base_.activations.samples();
@@ -66,6 +85,7 @@ std::vector<bool> Stepper::usable(const Point& minus, const Point& plus) const {
   };
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
+    compare_choices(static_cast<NodeId>(n), minus, plus, result);
     for (const double kink : base_.program.op(static_cast<NodeId>(n)).kinks(node)) {
       test(node.inputs.front(), [kink](double before, double here, double after) {
         return side(before, kink) == side(here, kink) && side(after, kink) == side(here, kink);

@@ -40,7 +40,9 @@ class Stepper {
  private:
   struct Point;
   Point evaluate(ParameterId parameter, const std::vector<double>& direction, double h);
-  /// Whether the samples' values are finite and no unit changes its side of a kink.
+  /// Unsets the samples for which a node that chooses among entries does not choose the same ones everywhere.
+  void compare_choices(NodeId node, const Point& minus, const Point& plus, std::vector<bool>& same) const;
+  /// Whether the samples' values are finite and no unit changes its side of a kink or another one wins.
   std::vector<bool> usable(const Point& minus, const Point& plus) const;
 
   const Base& base_;

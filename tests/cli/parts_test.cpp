@@ -3,6 +3,7 @@
 
 #include "progress.h"
 #include "support/support.h"
+#include "terminal.h"
 #include "values.h"
 
 namespace tangra::cli {
@@ -27,6 +28,28 @@ TEST(Values, Ranges) {
        {"", ":", "1:", ":1", "1:1", "2:1", "-1:1", "1:2:3", "1-2", "1:99999999999999999999"}) {
     EXPECT_EQ(test::error_of([&] { parse_range(bad, "--samples"); }).kind(), ErrorKind::usage) << bad;
   }
+}
+
+TEST(Values, Names) {
+  EXPECT_EQ(parse_names("a, b ,c.d", "--wrt"), (std::vector<std::string>{"a", "b", "c.d"}));
+  for (const char* bad : {"", " ", ",", "a,", ",a", "a, ,b"}) {
+    EXPECT_EQ(test::error_of([&] { parse_names(bad, "--wrt"); }).kind(), ErrorKind::usage) << bad;
+  }
+}
+
+TEST(Values, Seeds) {
+  EXPECT_EQ(parse_seed("0", "--seed"), 0U);
+  EXPECT_EQ(parse_seed("18446744073709551615", "--seed"), ~std::uint64_t{0});
+  for (const char* bad : {"", "-1", "-0", "+1", "18446744073709551616", "1.0", "1e3", " 1"}) {
+    EXPECT_EQ(test::error_of([&] { parse_seed(bad, "--seed"); }).kind(), ErrorKind::usage) << bad;
+  }
+}
+
+TEST(Terminal, ShowsWhatATerminalWouldObey) {
+  EXPECT_EQ(harmless("Grüße →\n\t."), "Grüße →\n\t.");
+  EXPECT_EQ(harmless("\x1b[31m\r\a\x7f"), R"(\x1b[31m\x0d\x07\x7f)");
+  EXPECT_EQ(harmless("\xc2\x9b\xff\xc3"), R"(\xc2\x9b\xff\xc3)");
+  EXPECT_EQ(harmless(std::string_view("\0", 1)), R"(\x00)");
 }
 
 /// A clock and a screen for a progress line.

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -74,7 +75,7 @@ void send_when_at_work(int child, int signal, const std::filesystem::path& folde
 }
 
 TEST(Process, ASignalStopsALongRunAndLeavesNothing) {
-  for (const int signal : {SIGINT, SIGTERM}) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
     const TemporaryFolder folder;
     const Outcome outcome =
         tangra(long_run(folder / "K.npy"),
@@ -82,9 +83,23 @@ TEST(Process, ASignalStopsALongRunAndLeavesNothing) {
     EXPECT_EQ(outcome.signal, 0);
     EXPECT_EQ(outcome.exit_code, 130) << outcome.err;
     EXPECT_EQ(outcome.out, "");
-    EXPECT_EQ(outcome.err, "tangra: interrupted\n");
+    EXPECT_EQ(outcome.err, "tangra: stopping; a second signal ends it at once\ntangra: interrupted\n");
     EXPECT_EQ(files_in(folder.path()), 0U);
   }
+}
+
+TEST(Process, ALimitOfFileSizesIsAnErrorOfTheFile) {
+  const TemporaryFolder folder;
+  std::vector<std::string> arguments = small;
+  arguments.insert(arguments.end(), {"-o", folder / "K.npy"});
+  const Outcome outcome = tangra(arguments, {.prepare = [] {
+                                   const rlimit limit{64, 64};
+                                   setrlimit(RLIMIT_FSIZE, &limit);
+                                 }});
+  EXPECT_EQ(outcome.signal, 0);
+  EXPECT_EQ(outcome.exit_code, 3) << outcome.err;
+  EXPECT_TRUE(contains(outcome.err, "K.npy") && contains(outcome.err, "File too large")) << outcome.err;
+  EXPECT_EQ(files_in(folder.path()), 0U);
 }
 
 TEST(Process, AnIgnoredSignalStaysIgnored) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "cli/program.h"
+#include "support/support.h"
+#include "tangra/formats/npy.h"
 
 namespace tangra::test {
 namespace {
@@ -76,8 +78,10 @@ TEST(Usage, Version) {
 
 TEST(Usage, UnknownCommand) {
   const Outcome outcome = tangra({"kernle", one_output, "digits"});
-  expect_refused(outcome, 2, {"kernle", "kernel, verify", "tangra --help"});
+  expect_refused(outcome, 2, {"tangra: kernle: ", "kernel, verify", "tangra --help", "Did you mean kernel?"});
+  EXPECT_FALSE(contains(outcome.err, "tangra: tangra")) << outcome.err;
   expect_one_line(outcome);
+  EXPECT_FALSE(contains(tangra({"foo"}).err, "Did you mean"));
 }
 
 TEST(Usage, UnknownFlag) {
@@ -110,6 +114,83 @@ TEST(Usage, BadValues) {
   expect_refused(with({"--precision", "float16"}), 2, {"--precision", "float32, float64"});
   expect_refused(with({"--init", "xavier"}), 2, {"xavier", "glorot_uniform"});
   expect_refused(with({"--reduce", "average"}), 2, {"--reduce", "average"});
+  for (const char* seed : {"-1", "18446744073709551616", "1.5", "", "7x"}) {
+    expect_refused(with({"--seed", seed}), 2, {"--seed", "18446744073709551615"});
+  }
+}
+
+TEST(Usage, TheLargestSeedIsASeed) {
+  EXPECT_EQ(tangra({"summary", one_output, "--seed", "18446744073709551615"}).exit_code, 0);
+}
+
+TEST(Usage, NamesToDifferentiateBy) {
+  const auto by = [](const char* names) {
+    return tangra({"jacobian", one_output, "digits", "--n", "2", "--wrt", names});
+  };
+  const Outcome blanks = by(" input , 0.weight");
+  EXPECT_EQ(blanks.exit_code, 0) << blanks.err;
+  EXPECT_TRUE(contains(blanks.out, "jacobian:0.weight")) << blanks.out;
+  for (const char* names : {"", " ", ",", "input,", "input,,0.weight"}) {
+    expect_refused(by(names), 2, {"--wrt", "a name is empty"});
+  }
+  EXPECT_EQ(
+      tangra({"jacobian", "--wrt", "input", "--wrt", "1.bias", one_output, "digits", "--n", "2"}).exit_code,
+      0);
+}
+
+TEST(Usage, SwappedOperandsAreTold) {
+  for (const char* command : {"kernel", "verify", "jacobian", "spectrum"}) {
+    expect_refused(tangra({command, "x.npy", one_output}), 2,
+                   {"DATA: a network stands where data belong", "MODEL comes first, then DATA"});
+  }
+  expect_refused(tangra({"kernel", "digits", "net.onnx"}), 2, {"net.onnx", "MODEL comes first, then DATA"});
+  expect_refused(tangra({"kernel", one_output, "digits", one_output}), 2, {"DATA2: a network stands"});
+}
+
+TEST(Usage, TheOrderOfAxesHasOneNameInAllCommands) {
+  const TemporaryFolder folder;
+  const std::string pictures = folder / "pictures.npy";
+  formats::write_npy(pictures, Array(Tensor<double>(Shape{2, 4, 8, 2})));
+  for (const std::vector<std::string>& arguments : {std::vector<std::string>{"kernel", one_output},
+                                                    {"verify", one_output},
+                                                    {"jacobian", one_output},
+                                                    {"spectrum", one_output}}) {
+    std::vector<std::string> words = arguments;
+    words.insert(words.end(), {pictures, "--data-layout", "nhwc"});
+    const Outcome outcome = tangra(words);
+    EXPECT_EQ(outcome.exit_code, 0) << outcome.err;
+    words[3] = "--layout";
+    EXPECT_EQ(tangra(words).exit_code, words[0] == "jacobian" ? 2 : 0);
+    words[3] = "--data-layout";
+    words[4] = "nwhc";
+    expect_refused(tangra(words), 2, {"--data-layout", "nwhc", "nchw, nhwc"});
+    EXPECT_TRUE(contains(tangra({words[0], "--help"}).out, "--data-layout")) << words[0];
+  }
+  expect_refused(tangra({"kernel", one_output, "digits", "--layout", "nhwc"}), 2,
+                 {"--data-layout", "digits"});
+}
+
+TEST(Usage, ADiagonalKernelHasNoSpectrum) {
+  expect_refused(tangra({"spectrum", ten_outputs, "nowhere.npy", "--reduce", "diagonal"}), 2,
+                 {"--reduce", "diagonal", "output=K"});
+}
+
+TEST(Usage, FilesThatAreNotThereAreCalledFiles) {
+  for (const char* model : {"nope.onnx", "W.npz"}) {
+    const Outcome outcome = tangra({"kernel", model, "digits", "--n", "2"});
+    expect_refused(outcome, 3, {model, "the file is not there"});
+    EXPECT_FALSE(contains(outcome.err, "either")) << outcome.err;
+  }
+}
+
+TEST(Usage, ControlBytesOfNamesAreShownNotSent) {
+  const Outcome outcome = tangra({"kernel", one_output, "a\x1b[31m\x7f\xc2\x9b\xff\xc3\xbc.npy"});
+  expect_refused(outcome, 3,
+                 {R"(a\x1b[31m\x7f\xc2\x9b\xff)"
+                  "\xc3\xbc.npy"});
+  EXPECT_FALSE(contains(outcome.err, "\x1b"));
+  expect_refused(tangra({"\x1b[31m"}), 2, {R"(\x1b[31m)"});
+  expect_refused(tangra({"kernel", one_output, "digits", "--\x1b"}), 2, {R"(\x1b)"});
 }
 
 TEST(Usage, WhatIsNotThereYetIsSaid) {

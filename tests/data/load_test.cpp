@@ -1,6 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <array>
 #include <cmath>
+#include <cstring>
+#include <limits>
 
 #include "formats/files.h"
 #include "support/support.h"
@@ -30,20 +33,22 @@ Error refused(const DataSpec& spec) {
   return test::error_of([&] { load(spec); });
 }
 
-TEST(Load, TakesFilesAsTheyAreButBytes) {
+TEST(Load, TakesFilesAsTheyAreButBytesAndIntegersInFloat64) {
   const test::TemporaryFolder folder;
   for (const DType type :
-       {DType::float32, DType::float64, DType::int16, DType::int64, DType::uint16, DType::boolean}) {
+       {DType::float16, DType::float32, DType::float64, DType::int8, DType::int16, DType::int32, DType::int64,
+        DType::uint16, DType::uint32, DType::uint64, DType::boolean}) {
     const Array raw = counting(type, Shape{3, 5});
     const DataSet set = load({.source = write(folder, "a.npy", raw)});
-    EXPECT_EQ(set.inputs.type(), type == DType::float64 ? DType::float64 : DType::float32);
+    const bool narrow = type == DType::float16 || type == DType::float32;
+    EXPECT_EQ(set.inputs.type(), narrow ? DType::float32 : DType::float64) << name_of(type);
     EXPECT_EQ(set.inputs.shape(), raw.shape());
     for (Index i = 0; i < 15; ++i) EXPECT_EQ(set.inputs.converted<double>()[i], raw.converted<double>()[i]);
     EXPECT_EQ(set.description, "values as they are; all 3 samples");
     EXPECT_FALSE(set.labels.has_value());
   }
   const DataSet bytes = load({.source = write(folder, "a.npy", counting(DType::uint8, Shape{51, 5}))});
-  EXPECT_EQ(bytes.inputs.as<float>()[254], static_cast<float>(254.0 / 255));
+  EXPECT_EQ(bytes.inputs.as<double>()[254], 254.0 / 255);
   EXPECT_EQ(bytes.description, "divided by 255; all 51 samples");
 }
 
@@ -51,15 +56,15 @@ TEST(Load, ScalesAndNormalisesByChannel) {
   const test::TemporaryFolder folder;
   const std::string file = write(folder, "a.npy", counting(DType::uint8, Shape{2, 3, 2, 2}));
   const DataSet set = load({.source = file, .scale = 0.5, .normalize = "1,2,3:4,5,6"});
-  const Tensor<float> values = set.inputs.converted<float>();
+  const auto values = set.inputs.as<double>();
   for (Index i = 0; i < 24; ++i) {
     const double channel = static_cast<double>(i / 4 % 3);
-    EXPECT_EQ(values[i], static_cast<float>((static_cast<double>(i) * 0.5 - (channel + 1)) / (channel + 4)));
+    EXPECT_EQ(values[static_cast<std::size_t>(i)],
+              (static_cast<double>(i) * 0.5 - (channel + 1)) / (channel + 4));
   }
   EXPECT_EQ(set.description,
             "multiplied by 0.5; normalised by mean 1,2,3 and deviation 4,5,6; all 2 samples");
-  EXPECT_EQ(load({.source = file, .normalize = "0.5:0.25"}).inputs.as<float>()[7],
-            static_cast<float>((7 / 255.0 - 0.5) / 0.25));
+  EXPECT_EQ(load({.source = file, .normalize = "0.5:0.25"}).inputs.as<double>()[7], (7 / 255.0 - 0.5) / 0.25);
   EXPECT_EQ(refused({.source = file, .normalize = "1,2:3,4"}).kind(), ErrorKind::input);
   for (const char* text : {"", "1", "1:0", "1:-1", "1,2:1", "a:1", "1:nan", "1,:1,1", "1:1:1", "1:1 "}) {
     EXPECT_EQ(refused({.source = file, .normalize = text}).kind(), ErrorKind::usage) << text;
@@ -131,7 +136,44 @@ TEST(Load, PointsAtTheFirstEntryThatIsNotFinite) {
     EXPECT_NE(std::string(error.what()).find("(3, 0, 2)"), std::string::npos) << error.what();
   }
   EXPECT_EQ(load({.source = file, .n = 3}).inputs.size(), 18);
-  EXPECT_EQ(refused({.source = file, .n = 3, .scale = 1e300}).complaint().got, "infinity");
+}
+
+TEST(Load, TellsWhereScalingLeavesTheFloatingNumbers) {
+  const test::TemporaryFolder folder;
+  const std::string file = write(folder, "a.npy", floats(Shape{2, 2}, {0, 0, 2.5F, 1}));
+  const Error error = refused({.source = file, .scale = 1e300});
+  EXPECT_EQ(error.kind(), ErrorKind::input);
+  EXPECT_NE(std::string(error.what()).find("scaled beyond what float32 can hold"), std::string::npos)
+      << error.what();
+  EXPECT_EQ(error.complaint().got, "2.5, which becomes infinity");
+  EXPECT_NE(error.complaint().cure.find("--scale"), std::string::npos);
+  EXPECT_NE(std::string(error.what()).find("(1, 0)"), std::string::npos) << error.what();
+  EXPECT_EQ(refused({.source = "digits", .scale = 1e308}).complaint().what,
+            "an input is scaled beyond what float64 can hold");
+  EXPECT_EQ(load({.source = "digits", .n = 1, .scale = 1e100}).inputs.as<double>()[3], 13e100);
+  EXPECT_NE(refused({.source = file, .normalize = "0:1e-300"}).complaint().cure.find("--normalize"),
+            std::string::npos);
+}
+
+TEST(Load, RefusesIntegersThatFloat64CannotHold) {
+  const test::TemporaryFolder folder;
+  const auto loaded = [&](std::int64_t value) {
+    const Array array(DType::int64, Shape{2, 1}, [&](std::span<std::byte> target) {
+      const std::array<std::int64_t, 2> values{1, value};
+      std::memcpy(target.data(), values.data(), sizeof(values));
+    });
+    return load({.source = write(folder, "a.npy", array)}).inputs.as<double>()[1];
+  };
+  EXPECT_EQ(loaded(std::int64_t{1} << 53), 0x1p53);
+  EXPECT_EQ(loaded(-(std::int64_t{1} << 62)), -0x1p62);
+  EXPECT_EQ(loaded(std::numeric_limits<std::int64_t>::min()), -0x1p63);
+  for (const std::int64_t value : {(std::int64_t{1} << 53) + 1, -(std::int64_t{1} << 53) - 1,
+                                   std::numeric_limits<std::int64_t>::max()}) {
+    const Error error = test::error_of([&] { loaded(value); });
+    EXPECT_EQ(error.kind(), ErrorKind::input);
+    EXPECT_EQ(error.complaint().got, std::to_string(value));
+    EXPECT_NE(std::string(error.what()).find("float64 cannot hold"), std::string::npos) << error.what();
+  }
 }
 
 TEST(Load, FindsTheArrayInAnArchive) {
@@ -175,7 +217,7 @@ TEST(Load, TakesTheLabelsBesideIdxPictures) {
   test::write_bytes(folder / "my-labels.idx1-ubyte.gz", test::gzipped(from_hex("00000801 00000003 070809")));
   const DataSet set = load({.source = file, .samples = Range{1, 3}});
   EXPECT_EQ(set.inputs.shape(), (Shape{2, 1, 1, 2}));
-  EXPECT_EQ(set.inputs.as<float>()[0], static_cast<float>(2 / 255.0));
+  EXPECT_EQ(set.inputs.as<double>()[0], 2 / 255.0);
   EXPECT_EQ(set.labels, (std::vector<Index>{8, 9}));
   EXPECT_EQ(set.files.size(), 2U);
   test::write_bytes(folder / "my-labels.idx1-ubyte.gz", test::gzipped(from_hex("00000801 00000002 0708")));
@@ -233,8 +275,8 @@ TEST(Cifar10, TakesAsManyBatchesAsAreNeeded) {
       load({.source = "cifar10", .data_dir = place, .samples = Range{9999, 10002}, .scale = 1.0});
   EXPECT_EQ(set.inputs.shape(), (Shape{3, 3, 32, 32}));
   EXPECT_EQ(set.labels, (std::vector<Index>{1, 2, 2}));
-  EXPECT_EQ(set.inputs.as<float>()[3071], 1.0F);
-  EXPECT_EQ(set.inputs.as<float>()[3072], 2.0F);
+  EXPECT_EQ(set.inputs.as<double>()[3071], 1.0F);
+  EXPECT_EQ(set.inputs.as<double>()[3072], 2.0F);
   EXPECT_EQ(set.total, 50000);
   const Error error = refused({.source = "cifar10", .data_dir = place});
   EXPECT_NE(error.complaint().where.find("data_batch_3.bin"), std::string::npos);

@@ -43,7 +43,7 @@ TEST_F(RealFiles, Cifar10) {
   EXPECT_EQ(class_counts(set), (std::array<int, 10>{1005, 974, 1032, 1016, 999, 937, 1030, 1001, 1025, 981}));
   const DataSet file = load({.source = folder_ + "/cifar10/data_batch_1.bin", .n = 10});
   EXPECT_EQ(file.labels, (std::vector<Index>{6, 9, 9, 4, 1, 1, 2, 7, 8, 3}));
-  EXPECT_EQ(file.inputs.as<float>()[0], static_cast<float>(59 / 255.0));
+  EXPECT_EQ(file.inputs.as<double>()[0], 59 / 255.0);
 }
 
 TEST(DebianFiles, FashionMnist) {

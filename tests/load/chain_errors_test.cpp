@@ -96,9 +96,21 @@ TEST(ChainErrors, WhatNoLayerSays) {
            {"Chain(Parallel(relu, tanh))", "1:16", "this cannot join branches"},
            {"Chain(a = relu, a = tanh)", "1:17", "two layers have the same name"},
            {"Chain(a.b = relu)", "1:7", "the name of a layer has no dots"},
-           {"Chain(input = Dense(2 => 3))", "1:7", "the name is taken by the input of the network"}}) {
+           {"Chain(input = Dense(2 => 3))", "1:7", "the name is taken by the input of the network"},
+           {"Chain(output = Dense(2 => 3))", "1:7", "the name is taken by the output of the network"},
+           {"Chain(parameters = Dense(2 => 3))", "1:7", "the name is taken: it means all parameters"},
+           {"Chain(relu, total = Dense(2 => 3))", "1:13",
+            "the name is taken: it means all parts of a kernel"}}) {
     expect(ErrorKind::input, test);
   }
+}
+
+TEST(ChainErrors, InnerLayersMayHaveAnyName) {
+  EXPECT_EQ(
+      load_chain("Chain(a = Chain(input = relu, output = relu, parameters = relu, total = Dense(2 => 1)))")
+          .parameters.front()
+          .name,
+      "a.total.weight");
 }
 
 TEST(ChainErrors, WidthsThatCannotBe) {

@@ -51,7 +51,7 @@ TEST(Model, AFileComesBeforeAText) {
 }
 
 TEST(Model, IsNeitherFileNorText) {
-  for (const std::string name : {"", "nothing.txt", "models/none.onnx", "Chain", "784 => 60", "\xff"}) {
+  for (const std::string name : {"", "Chain", "784 => 60", "\xff", "3.5", "Dense(2 => 3).txt x"}) {
     const Error error = error_of({.text = name});
     EXPECT_EQ(error.kind(), ErrorKind::input) << name;
     EXPECT_NE(std::string(error.what()).find("no such file, and it is not a chain text"), std::string::npos)
@@ -59,11 +59,21 @@ TEST(Model, IsNeitherFileNorText) {
   }
 }
 
+TEST(Model, IsAFileThatIsNotThere) {
+  for (const std::string name :
+       {"nothing.txt", "models/none.onnx", "W.npz", "models/none", "my model.onnx"}) {
+    const Error error = error_of({.text = name});
+    EXPECT_EQ(error.kind(), ErrorKind::input) << name;
+    EXPECT_EQ(error.complaint().what, "the file is not there");
+    EXPECT_EQ(error.complaint().where, name);
+  }
+}
+
 TEST(Model, RefusesOtherFiles) {
   const test::TemporaryFolder folder;
   const Error onnx = error_of({.text = written(folder, "m.onnx", "binary")});
-  EXPECT_EQ(onnx.kind(), ErrorKind::unsupported);
-  EXPECT_NE(std::string(onnx.what()).find("ONNX files are not supported yet"), std::string::npos);
+  EXPECT_EQ(onnx.kind(), ErrorKind::input);
+  EXPECT_NE(std::string(onnx.what()).find("not an ONNX file, or it is damaged"), std::string::npos);
   EXPECT_EQ(error_of({.text = written(folder, "w.npz", std::string("PK\3\4\0", 5))}).kind(),
             ErrorKind::input);
   const Error large = error_of({.text = written(folder, "large.bin", std::string((1U << 20) + 1, ' '))});

@@ -50,6 +50,8 @@ std::vector<Case> all_cases() {
     cases.push_back({op, {{3, 4, 2}}, {{"axis", Index{1}}}});
     cases.push_back({op, {{1}}, {}});
   }
+  add_conv_cases(cases);
+  add_more_cases(cases);
   return cases;
 }
 

@@ -52,12 +52,28 @@ TEST(Kinks, TakeTheStatedSide) {
   EXPECT_EQ(apply("NormalizedRelu", {0}).slope, (Numbers{0}));
   EXPECT_EQ(apply("Elu", {0}, {{"alpha", 0.5}}).slope, (Numbers{0.5}));
   EXPECT_EQ(apply("ReduceL2", {0, 0, 0}).slope, (Numbers{0, 0, 0}));
+  EXPECT_EQ(apply("ReduceL1", {0, -2, 3}).slope, (Numbers{0, -1, 1}));
+  EXPECT_EQ(apply("ReduceMax", {1, 3, 3, 2}).slope, (Numbers{0, 1, 0, 0}));
+  EXPECT_EQ(apply("ReduceMin", {3, 1, 2, 1}).slope, (Numbers{0, 1, 0, 0}));
+  EXPECT_EQ(apply("Abs", {0, -0.0, 2, -2}).slope, (Numbers{0, 0, 1, -1}));
+  EXPECT_EQ(apply("HardSigmoid", {-2, 2, 0, 3}, {{"alpha", 0.25}}).slope, (Numbers{0, 0.25, 0.25, 0}));
+  EXPECT_EQ(apply("HardSigmoid", {-2, 2, 0, 3}, {{"alpha", -0.25}}).slope, (Numbers{0, -0.25, -0.25, 0}));
+  EXPECT_EQ(apply("HardSwish", {-3, 3, 4}).slope, (Numbers{0, 1.5, 1}));
+  EXPECT_EQ(apply("ThresholdedRelu", {1, 1.5}).slope, (Numbers{0, 1}));
+  EXPECT_EQ(apply("Celu", {0}, {{"alpha", 0.5}}).slope, (Numbers{1}));
+  for (const char* op : {"Floor", "Ceil", "Round", "Sign", "Not"}) {
+    EXPECT_EQ(apply(op, {0, 0.5, -1}).slope, (Numbers{0, 0, 0})) << op;
+  }
 }
 
 TEST(Kinks, SidesMayComeFromAnotherRun) {
   const ValueAndSlope crossed = apply("Relu", {1e-9, -1e-9}, {}, {}, {-1e-9, 1e-9});
   EXPECT_EQ(crossed.slope, (Numbers{0, 1}));
   EXPECT_EQ(crossed.value, (Numbers{0, -1e-9}));
+  const ValueAndSlope largest = apply("ReduceMax", {1, 1 + 1e-9}, {}, {}, {1 + 1e-9, 1});
+  EXPECT_EQ(largest.slope, (Numbers{1, 0}));
+  EXPECT_EQ(largest.value, (Numbers{1}));
+  EXPECT_EQ(apply("Floor", {2 - 1e-9}, {}, {}, {2}).value, (Numbers{2}));
 }
 
 TEST(CarefulForms, SaturatedSigmoidKeepsItsSlope) {
@@ -90,6 +106,21 @@ TEST(CarefulForms, GeluAndSoftplusFarToTheLeft) {
   EXPECT_LT(apply("Gelu", {-10}).value[0], 0);
   EXPECT_NEAR(apply("Softplus", {-50}).value[0] / std::exp(-50.0), 1, 1e-14);
   EXPECT_EQ(apply("Softplus", {800}).value[0], 800);
+}
+
+TEST(CarefulForms, WhatOverflowedBeforeDoesNotVanish) {
+  const double nan = std::nan("");
+  EXPECT_TRUE(std::isnan(apply("Relu", {nan}).value[0]));
+  EXPECT_TRUE(std::isnan(apply("NormalizedRelu", {nan}).value[0]));
+  EXPECT_TRUE(std::isnan(apply("Clip", {nan}, {{"min", 0.0}}).value[0]));
+}
+
+TEST(CarefulForms, ActivationsFarOutHaveTheSlopesOfTheirAsymptotes) {
+  for (const auto& [op, attributes] : std::vector<std::pair<std::string, Attributes>>{
+           {"Gelu", {}}, {"Gelu", {{"approximate", std::string("tanh")}}}, {"Silu", {}}, {"Softplus", {}}}) {
+    EXPECT_EQ(apply<float>(op, {1e20, -1e20}, attributes).slope, (Numbers{1, 0})) << op;
+    EXPECT_EQ(apply<double>(op, {1e200, -1e200}, attributes).slope, (Numbers{1, 0})) << op;
+  }
 }
 
 TEST(CarefulForms, AZeroSlopeSelectsNothing) {

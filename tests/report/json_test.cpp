@@ -71,6 +71,7 @@ TEST(Json, SummaryAndArraysAndDataSetsParse) {
   EXPECT_EQ(summary["parameters"][1]["trainable"], false);
   EXPECT_EQ(summary["model"]["parameters"], 1234567);
   const json arrays = json::parse(report::json(test::arrays_result()));
+  EXPECT_EQ(arrays["command"], "jacobian");
   EXPECT_EQ(arrays["arrays"][0]["shape"], json::array({2, 2}));
   const json list = json::parse(report::json(DataSetList{data::list()}));
   EXPECT_EQ(list["data_sets"][0]["name"], "digits");

@@ -68,6 +68,7 @@ run::ArraysResult arrays_result() {
   Tensor<double> values(Shape{2, 2});
   for (Index i = 0; i < 4; ++i) values[i] = static_cast<double>(i) - 1.5;
   run::ArraysResult result;
+  result.command = "jacobian";
   result.model = model_summary();
   result.data = data_summary();
   result.arrays.push_back({"jacobian:0.weight", Array(values)});

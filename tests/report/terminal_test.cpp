@@ -107,7 +107,7 @@ TEST(Terminal, SuggestionsRepeatTheOptionsThatMakeTheNetwork) {
   result.requested.model.init = "he";
   result.requested.data.nhwc = true;
   const std::string text = terminal(result, {.width = 300});
-  EXPECT_TRUE(contains(text, "digits --init he --seed 7 --n 3 --layout nhwc")) << text;
+  EXPECT_TRUE(contains(text, "digits --init he --seed 7 --n 3 --data-layout nhwc")) << text;
 }
 
 TEST(Terminal, VerifyNamesTheFirstFailure) {

@@ -233,6 +233,46 @@ TEST(RunKernel, RefusesWhatContradictsItself) {
   EXPECT_EQ(kind([](KernelSpec& spec) { spec.out = "no/such/folder/K.npy"; }), ErrorKind::input);
 }
 
+TEST(RunKernel, ProductsAreExactlySymmetricToo) {
+  for (const char* reduce : {"full", "diagonal", "trace"}) {
+    KernelSpec spec = spec_of(reduce);
+    spec.method = Method::product;
+    spec.precision = Precision::float32;
+    const KernelResult result = run_kernel(spec);
+    const auto k = result.arrays.front().array.as<float>();
+    const Index side = result.shape.back() * (std::string(reduce) == "full" ? 5 : 1);
+    const Index planes = result.arrays.front().array.size() / (side * side);
+    for (Index plane = 0; plane < planes; ++plane) {
+      for (Index i = 0; i < side; ++i) {
+        for (Index j = 0; j < side; ++j) {
+          EXPECT_EQ(k[static_cast<std::size_t>((plane * side + i) * side + j)], k[static_cast<std::size_t>((plane * side + j) * side + i)]);
+        }
+      }
+    }
+  }
+}
+
+TEST(RunKernel, OutputsOutsideADomainAreAnError) {
+  KernelSpec spec = spec_of("");
+  spec.model.text = "Chain(Dense(64 => 1, log))";
+  for (const Method method : {Method::automatic, Method::product}) {
+    spec.method = method;
+    const Error error = test::error_of([&] { run_kernel(spec); });
+    EXPECT_EQ(error.kind(), ErrorKind::numerics);
+    EXPECT_NE(std::string(error.what()).find("sample"), std::string::npos);
+  }
+}
+
+TEST(RunKernel, PairsSelfHaveFigures) {
+  KernelSpec spec = spec_of("full");
+  const KernelResult all = run_kernel(spec);
+  spec.pairs = Pairs::self;
+  const KernelResult self = run_kernel(spec);
+  EXPECT_NEAR(self.statistics.trace, all.statistics.trace, 1e-13 * all.statistics.trace);
+  EXPECT_NEAR(self.statistics.smallest_diagonal, all.statistics.smallest_diagonal, 1e-13 * all.statistics.trace);
+  EXPECT_NEAR(self.statistics.largest_diagonal, all.statistics.largest_diagonal, 1e-13 * all.statistics.trace);
+}
+
 TEST(RunKernel, StopsWhenAsked) {
   const std::atomic<bool> cancelled{true};
   EXPECT_EQ(test::error_of([&] { run_kernel(spec_of("trace"), {.progress = nullptr, .cancelled = &cancelled}); }).kind(),

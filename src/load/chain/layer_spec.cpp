@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <set>
+#include <utility>
 
 #include "tangra/load/chain/parser.h"
 #include "tangra/load/suggest.h"
@@ -51,6 +52,13 @@ constexpr auto unsupported_names = std::to_array<std::string_view>({"AdaptiveMax
                                                                     "Upsample",
                                                                     "WeightNorm",
                                                                     "flatten"});
+
+// What --wrt, --of and the files of results call by these names could not be told from a layer.
+constexpr auto words_of_options =
+    std::to_array<std::pair<std::string_view, const char*>>({{"input", " by the input of the network"},
+                                                             {"output", " by the output of the network"},
+                                                             {"parameters", ": it means all parameters"},
+                                                             {"total", ": it means all parts of a kernel"}});
 
 /// Without the module in front: `Flux.relu`, `NNlib.relu`.
 std::string_view plain(std::string_view name) {
@@ -233,8 +241,10 @@ std::string Reader::place_of(const Argument& argument, std::size_t place, std::s
                              const std::string& path) const {
   const std::string& name = argument.keyword;
   if (name.find('.') != std::string::npos) fail(argument.keyword_at, "the name of a layer has no dots");
-  if (name == "input" && path.empty()) {
-    fail(argument.keyword_at, "the name is taken by the input of the network", "another name");
+  const auto taken =
+      std::ranges::find(words_of_options, name, &std::pair<std::string_view, const char*>::first);
+  if (taken != words_of_options.end() && path.empty()) {
+    fail(argument.keyword_at, std::string("the name is taken") + taken->second, "another name");
   }
   if (!name.empty() && !seen.insert(name).second) fail(argument.keyword_at, "two layers have the same name");
   return (path.empty() ? "" : path + ".") + (name.empty() ? std::to_string(place) : name);

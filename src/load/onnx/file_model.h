@@ -13,8 +13,8 @@ namespace tangra::load::onnx {
 /// One operator of the file.
 struct FileNode {
   std::string op;
-  std::string domain;  ///< empty for ONNX's own operators
-  std::string name;    ///< the file's own, or "#12 (Conv)" where it has none
+  std::string domain;               ///< empty for ONNX's own operators
+  std::string name;                 ///< the file's own, or "#12 (Conv)" where it has none
   std::vector<std::string> inputs;  ///< empty names stand for absent inputs
   std::vector<std::string> outputs;
   Attributes attributes;  ///< reals are the shortest decimals that print as their float32: 0.01 is 0.01

@@ -6,7 +6,8 @@
 
 namespace tangra::load::onnx {
 
-void refuse_node(const FileNode& node, std::string what, std::string got, std::string expected, std::string cure) {
+void refuse_node(const FileNode& node, std::string what, std::string got, std::string expected,
+                 std::string cure) {
   throw Error(ErrorKind::input, {.what = std::move(what),
                                  .where = "node " + node.name + " (" + node.op + ")",
                                  .got = std::move(got),
@@ -36,15 +37,33 @@ std::vector<Index> integers_of(const Array& array) {
     for (std::size_t k = 0; k < source.size(); ++k) entries[k] = static_cast<Index>(source[k]);
   };
   switch (array.type()) {
-    case DType::int64: copy(std::int64_t{}); break;
-    case DType::int32: copy(std::int32_t{}); break;
-    case DType::int16: copy(std::int16_t{}); break;
-    case DType::int8: copy(std::int8_t{}); break;
-    case DType::uint64: copy(std::uint64_t{}); break;
-    case DType::uint32: copy(std::uint32_t{}); break;
-    case DType::uint16: copy(std::uint16_t{}); break;
-    case DType::uint8: copy(std::uint8_t{}); break;
-    case DType::boolean: copy(bool{}); break;
+    case DType::int64:
+      copy(std::int64_t{});
+      break;
+    case DType::int32:
+      copy(std::int32_t{});
+      break;
+    case DType::int16:
+      copy(std::int16_t{});
+      break;
+    case DType::int8:
+      copy(std::int8_t{});
+      break;
+    case DType::uint64:
+      copy(std::uint64_t{});
+      break;
+    case DType::uint32:
+      copy(std::uint32_t{});
+      break;
+    case DType::uint16:
+      copy(std::uint16_t{});
+      break;
+    case DType::uint8:
+      copy(std::uint8_t{});
+      break;
+    case DType::boolean:
+      copy(bool{});
+      break;
     default: {
       // Truncated as a cast is; what no integer can hold becomes 0.
       const Tensor<double> reals = array.converted<double>();
@@ -71,18 +90,37 @@ Array real_array(Shape shape, std::span<const double> entries) {
 Array integer_array(Shape shape, std::span<const Index> entries, DType type) {
   return Array(type, std::move(shape), [&](std::span<std::byte> target) {
     const auto copy = [&]<class T>(T) {
-      for (std::size_t k = 0; k < entries.size(); ++k) reinterpret_cast<T*>(target.data())[k] = static_cast<T>(entries[k]);
+      for (std::size_t k = 0; k < entries.size(); ++k)
+        reinterpret_cast<T*>(target.data())[k] = static_cast<T>(entries[k]);
     };
     switch (type) {
-      case DType::int32: copy(std::int32_t{}); break;
-      case DType::int16: copy(std::int16_t{}); break;
-      case DType::int8: copy(std::int8_t{}); break;
-      case DType::uint64: copy(std::uint64_t{}); break;
-      case DType::uint32: copy(std::uint32_t{}); break;
-      case DType::uint16: copy(std::uint16_t{}); break;
-      case DType::uint8: copy(std::uint8_t{}); break;
-      case DType::boolean: copy(bool{}); break;
-      default: TANGRA_ENSURE(type == DType::int64); copy(std::int64_t{});
+      case DType::int32:
+        copy(std::int32_t{});
+        break;
+      case DType::int16:
+        copy(std::int16_t{});
+        break;
+      case DType::int8:
+        copy(std::int8_t{});
+        break;
+      case DType::uint64:
+        copy(std::uint64_t{});
+        break;
+      case DType::uint32:
+        copy(std::uint32_t{});
+        break;
+      case DType::uint16:
+        copy(std::uint16_t{});
+        break;
+      case DType::uint8:
+        copy(std::uint8_t{});
+        break;
+      case DType::boolean:
+        copy(bool{});
+        break;
+      default:
+        TANGRA_ENSURE(type == DType::int64);
+        copy(std::int64_t{});
     }
   });
 }
@@ -90,7 +128,8 @@ Array integer_array(Shape shape, std::span<const Index> entries, DType type) {
 Index axis_in(const FileNode& node, Index axis, Index rank) {
   const Index resolved = axis < 0 ? axis + rank : axis;
   if (resolved < 0 || resolved >= rank) {
-    refuse_node(node, "there is no such axis", std::to_string(axis), "an axis of an array with " + std::to_string(rank));
+    refuse_node(node, "there is no such axis", std::to_string(axis),
+                "an axis of an array with " + std::to_string(rank));
   }
   return resolved;
 }
@@ -103,7 +142,8 @@ Array picked(const Array& source, Shape shape, std::span<const Index> from, cons
     for (std::size_t k = 0; k < from.size(); ++k) {
       const bool filled = from[k] < 0;
       TANGRA_ENSURE(filled ? fill != nullptr : from[k] < source.size());
-      const std::byte* entry = filled ? fill->data() : source.data() + static_cast<std::size_t>(from[k]) * width;
+      const std::byte* entry =
+          filled ? fill->data() : source.data() + static_cast<std::size_t>(from[k]) * width;
       std::memcpy(target.data() + k * width, entry, width);
     }
   });
@@ -114,7 +154,8 @@ std::vector<Index> broadcast_from(const Shape& input, const Shape& result) {
   std::vector<Index> strides(static_cast<std::size_t>(result.rank()), 0);
   const Index skipped = result.rank() - input.rank();
   for (Index axis = 0; axis < input.rank(); ++axis) {
-    if (input[axis] != 1) strides[static_cast<std::size_t>(axis + skipped)] = own[static_cast<std::size_t>(axis)];
+    if (input[axis] != 1)
+      strides[static_cast<std::size_t>(axis + skipped)] = own[static_cast<std::size_t>(axis)];
   }
   std::vector<Index> map(static_cast<std::size_t>(result.elements()));
   std::vector<Index> position(strides.size(), 0);
@@ -141,8 +182,10 @@ std::optional<Shape> reshaped(const Shape& input, std::span<const Index> wanted,
       length = input[static_cast<Index>(k)];
     }
     if (length < -1 || (length == -1 && open >= 0)) return std::nullopt;
-    if (length == -1) open = static_cast<Index>(k);
-    else if (__builtin_mul_overflow(known, length, &known)) return std::nullopt;
+    if (length == -1)
+      open = static_cast<Index>(k);
+    else if (__builtin_mul_overflow(known, length, &known))
+      return std::nullopt;
     result.append(length);
   }
   const Index elements = input.elements();

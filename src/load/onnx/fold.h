@@ -1,5 +1,6 @@
 #pragma once
-// Not for other rooms: evaluates what depends on no sample and on no parameter, as the shape arithmetic of exporters does.
+// Not for other rooms: evaluates what depends on no sample and on no parameter, as the shape arithmetic of
+// exporters does.
 #include <optional>
 #include <span>
 #include <vector>
@@ -32,13 +33,13 @@ struct FoldCall {
 
 using Fold = std::vector<Array> (*)(const FoldCall&);
 
-/// The evaluator of this operator, or null: such a constant is left to the network. Real numbers are computed in float64
-/// and stay so: rounding to float32 is the last step of a run, not of the file.
+/// The evaluator of this operator, or null: such a constant is left to the network. Real numbers are computed
+/// in float64 and stay so: rounding to float32 is the last step of a run, not of the file.
 Fold find_fold(const FileNode& node);
 
 /// Throws Error(input) for a node of the file that does not fit.
-[[noreturn]] void refuse_node(const FileNode& node, std::string what, std::string got = {}, std::string expected = {},
-                              std::string cure = {});
+[[noreturn]] void refuse_node(const FileNode& node, std::string what, std::string got = {},
+                              std::string expected = {}, std::string cure = {});
 /// The entries of an array of integers or truth values.
 std::vector<Index> integers_of(const Array& array);
 /// The entries of any array, as float64.
@@ -49,7 +50,8 @@ Array real_array(Shape shape, std::span<const double> entries);
 /// `axis` counted from the front.
 Index axis_in(const FileNode& node, Index axis, Index rank);
 
-/// Entries of the result by their running numbers in the source; -1 takes `fill` (one entry of the same type).
+/// Entries of the result by their running numbers in the source; -1 takes `fill` (one entry of the same
+/// type).
 Array picked(const Array& source, Shape shape, std::span<const Index> from, const Array* fill = nullptr);
 /// For each entry of a broadcast result the entry of the input.
 std::vector<Index> broadcast_from(const Shape& input, const Shape& result);
@@ -61,8 +63,8 @@ std::vector<Index> split_lengths(const FileNode& node, Index length, std::option
 Fold find_arithmetic_fold(std::string_view op);
 Fold find_index_fold(std::string_view op);
 
-/// The shape that ONNX's Reshape asks for. `wanted` has 0 for "as it is" (unless allow_zero) and -1 for "the rest".
-/// Nothing where the numbers of entries differ.
+/// The shape that ONNX's Reshape asks for. `wanted` has 0 for "as it is" (unless allow_zero) and -1 for "the
+/// rest". Nothing where the numbers of entries differ.
 std::optional<Shape> reshaped(const Shape& input, std::span<const Index> wanted, bool allow_zero);
 
 }  // namespace tangra::load::onnx

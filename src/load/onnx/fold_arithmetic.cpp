@@ -65,20 +65,28 @@ struct Pow {
 };
 struct Min {
   template <class T>
-  static T of(T a, T b) { return std::min(a, b); }
+  static T of(T a, T b) {
+    return std::min(a, b);
+  }
 };
 struct Max {
   template <class T>
-  static T of(T a, T b) { return std::max(a, b); }
+  static T of(T a, T b) {
+    return std::max(a, b);
+  }
 };
 
 template <class T>
 std::vector<T> entries_of(const Array& array) {
-  if constexpr (std::is_same_v<T, double>) return reals_of(array);
-  else return integers_of(array);
+  if constexpr (std::is_same_v<T, double>)
+    return reals_of(array);
+  else
+    return integers_of(array);
 }
 
-Array made(Shape shape, const std::vector<double>& entries, DType) { return real_array(std::move(shape), entries); }
+Array made(Shape shape, const std::vector<double>& entries, DType) {
+  return real_array(std::move(shape), entries);
+}
 Array made(Shape shape, const std::vector<Index>& entries, DType type) {
   return integer_array(std::move(shape), entries, type);
 }
@@ -131,11 +139,14 @@ Arrays fold_compare(const FoldCall& call) {
   std::vector<Index> result(from_a.size());
   const auto compare = [&](const auto& of_a, const auto& of_b) {
     for (std::size_t k = 0; k < result.size(); ++k) {
-      result[k] = F{}(of_a[static_cast<std::size_t>(from_a[k])], of_b[static_cast<std::size_t>(from_b[k])]) ? 1 : 0;
+      result[k] =
+          F{}(of_a[static_cast<std::size_t>(from_a[k])], of_b[static_cast<std::size_t>(from_b[k])]) ? 1 : 0;
     }
   };
-  if (is_floating(a.type()) || is_floating(b.type())) compare(reals_of(a), reals_of(b));
-  else compare(integers_of(a), integers_of(b));
+  if (is_floating(a.type()) || is_floating(b.type()))
+    compare(reals_of(a), reals_of(b));
+  else
+    compare(integers_of(a), integers_of(b));
   return {integer_array(shape, result, DType::boolean)};
 }
 
@@ -156,24 +167,60 @@ Arrays fold_each(const FoldCall& call) {
   return {integer_array(x.shape(), entries, x.type())};
 }
 
-Index same(Index x) { return x; }
-double negated(double x) { return -x; }
-Index negated_whole(Index x) { return Sub::of(0, x); }
-double magnitude(double x) { return std::abs(x); }
-Index magnitude_whole(Index x) { return x < 0 ? negated_whole(x) : x; }
-double inverted(double x) { return x == 0 ? 1 : 0; }
-Index inverted_whole(Index x) { return x == 0 ? 1 : 0; }
-double root(double x) { return std::sqrt(x); }
-double floored(double x) { return std::floor(x); }
-double ceiled(double x) { return std::ceil(x); }
-double rounded(double x) { return std::nearbyint(x); }
-double signum(double x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
-Index signum_whole(Index x) { return x > 0 ? 1 : x < 0 ? -1 : 0; }
-double exponential(double x) { return std::exp(x); }
-double logarithm(double x) { return std::log(x); }
-double reciprocal(double x) { return 1 / x; }
-double sine(double x) { return std::sin(x); }
-double cosine(double x) { return std::cos(x); }
+Index same(Index x) {
+  return x;
+}
+double negated(double x) {
+  return -x;
+}
+Index negated_whole(Index x) {
+  return Sub::of(0, x);
+}
+double magnitude(double x) {
+  return std::abs(x);
+}
+Index magnitude_whole(Index x) {
+  return x < 0 ? negated_whole(x) : x;
+}
+double inverted(double x) {
+  return x == 0 ? 1 : 0;
+}
+Index inverted_whole(Index x) {
+  return x == 0 ? 1 : 0;
+}
+double root(double x) {
+  return std::sqrt(x);
+}
+double floored(double x) {
+  return std::floor(x);
+}
+double ceiled(double x) {
+  return std::ceil(x);
+}
+double rounded(double x) {
+  return std::nearbyint(x);
+}
+double signum(double x) {
+  return x > 0 ? 1 : x < 0 ? -1 : 0;
+}
+Index signum_whole(Index x) {
+  return x > 0 ? 1 : x < 0 ? -1 : 0;
+}
+double exponential(double x) {
+  return std::exp(x);
+}
+double logarithm(double x) {
+  return std::log(x);
+}
+double reciprocal(double x) {
+  return 1 / x;
+}
+double sine(double x) {
+  return std::sin(x);
+}
+double cosine(double x) {
+  return std::cos(x);
+}
 
 Array cast(const FoldCall& call, const Array& x, DType type) {
   if (is_floating(type)) return is_floating(x.type()) ? x : real_array(x.shape(), reals_of(x));
@@ -185,12 +232,15 @@ Array cast(const FoldCall& call, const Array& x, DType type) {
 }
 
 Arrays fold_cast(const FoldCall& call) {
-  const auto type = type_of(static_cast<int>(std::clamp<Index>(call.node.attributes.integer("to", 0), 0, 1000)));
+  const auto type =
+      type_of(static_cast<int>(std::clamp<Index>(call.node.attributes.integer("to", 0), 0, 1000)));
   if (!type) refuse_node(call.node, "a cast to a type that no network here computes with");
   return {cast(call, call[0], *type)};
 }
 
-Arrays fold_cast_like(const FoldCall& call) { return {cast(call, call[0], call[1].type())}; }
+Arrays fold_cast_like(const FoldCall& call) {
+  return {cast(call, call[0], call[1].type())};
+}
 
 /// Which axes a reduction is over: an attribute, or a second input.
 std::vector<bool> reduced_axes(const FoldCall& call, Index rank) {
@@ -211,8 +261,10 @@ Array reduced(const FoldCall& call, const Array& x, bool mean) {
     const bool gone = axes[static_cast<std::size_t>(axis)];
     if (gone) count *= x.shape()[axis];
     kept.append(gone ? 1 : x.shape()[axis]);
-    if (!gone) result.append(x.shape()[axis]);
-    else if (call.node.attributes.integer("keepdims", 1) != 0) result.append(1);
+    if (!gone)
+      result.append(x.shape()[axis]);
+    else if (call.node.attributes.integer("keepdims", 1) != 0)
+      result.append(1);
   }
   if (count == 0) refuse_node(call.node, "a reduction over no entries", to_string(x.shape()));
   call.budget.take(call.node, x.shape());
@@ -242,21 +294,43 @@ Arrays fold_reduce(const FoldCall& call) {
 
 Fold find_arithmetic_fold(std::string_view op) {
   static const std::map<std::string_view, Fold> table = {
-      {"Add", fold_all<Add>}, {"Sub", fold_all<Sub>}, {"Mul", fold_all<Mul>}, {"Div", fold_all<Div>},
-      {"Mod", fold_mod}, {"Pow", fold_all<Pow>}, {"Min", fold_all<Min>}, {"Max", fold_all<Max>}, {"Sum", fold_all<Add>},
-      {"Equal", fold_compare<std::equal_to<>>}, {"Less", fold_compare<std::less<>>},
-      {"LessOrEqual", fold_compare<std::less_equal<>>}, {"Greater", fold_compare<std::greater<>>},
-      {"GreaterOrEqual", fold_compare<std::greater_equal<>>}, {"And", fold_compare<std::logical_and<>>},
-      {"Or", fold_compare<std::logical_or<>>}, {"Xor", fold_compare<std::not_equal_to<>>},
-      {"Neg", fold_each<negated, negated_whole>}, {"Abs", fold_each<magnitude, magnitude_whole>},
-      {"Not", fold_each<inverted, inverted_whole>}, {"Sqrt", fold_each<root, same>},
-      {"Floor", fold_each<floored, same>}, {"Ceil", fold_each<ceiled, same>}, {"Round", fold_each<rounded, same>},
-      {"Sign", fold_each<signum, signum_whole>}, {"Exp", fold_each<exponential, same>},
-      {"Log", fold_each<logarithm, same>}, {"Reciprocal", fold_each<reciprocal, same>},
-      {"Sin", fold_each<sine, same>}, {"Cos", fold_each<cosine, same>},
-      {"Cast", fold_cast}, {"CastLike", fold_cast_like},
-      {"ReduceSum", fold_reduce<Add>}, {"ReduceMean", fold_reduce<Add>}, {"ReduceProd", fold_reduce<Mul>},
-      {"ReduceMax", fold_reduce<Max>}, {"ReduceMin", fold_reduce<Min>},
+      {"Add", fold_all<Add>},
+      {"Sub", fold_all<Sub>},
+      {"Mul", fold_all<Mul>},
+      {"Div", fold_all<Div>},
+      {"Mod", fold_mod},
+      {"Pow", fold_all<Pow>},
+      {"Min", fold_all<Min>},
+      {"Max", fold_all<Max>},
+      {"Sum", fold_all<Add>},
+      {"Equal", fold_compare<std::equal_to<>>},
+      {"Less", fold_compare<std::less<>>},
+      {"LessOrEqual", fold_compare<std::less_equal<>>},
+      {"Greater", fold_compare<std::greater<>>},
+      {"GreaterOrEqual", fold_compare<std::greater_equal<>>},
+      {"And", fold_compare<std::logical_and<>>},
+      {"Or", fold_compare<std::logical_or<>>},
+      {"Xor", fold_compare<std::not_equal_to<>>},
+      {"Neg", fold_each<negated, negated_whole>},
+      {"Abs", fold_each<magnitude, magnitude_whole>},
+      {"Not", fold_each<inverted, inverted_whole>},
+      {"Sqrt", fold_each<root, same>},
+      {"Floor", fold_each<floored, same>},
+      {"Ceil", fold_each<ceiled, same>},
+      {"Round", fold_each<rounded, same>},
+      {"Sign", fold_each<signum, signum_whole>},
+      {"Exp", fold_each<exponential, same>},
+      {"Log", fold_each<logarithm, same>},
+      {"Reciprocal", fold_each<reciprocal, same>},
+      {"Sin", fold_each<sine, same>},
+      {"Cos", fold_each<cosine, same>},
+      {"Cast", fold_cast},
+      {"CastLike", fold_cast_like},
+      {"ReduceSum", fold_reduce<Add>},
+      {"ReduceMean", fold_reduce<Add>},
+      {"ReduceProd", fold_reduce<Mul>},
+      {"ReduceMax", fold_reduce<Max>},
+      {"ReduceMin", fold_reduce<Min>},
   };
   const auto found = table.find(op);
   return found == table.end() ? nullptr : found->second;

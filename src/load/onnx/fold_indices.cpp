@@ -32,7 +32,8 @@ void each_entry(const Shape& shape, const Use& use) {
 Index index_within(const FoldCall& call, Index index, Index length) {
   const Index resolved = index < 0 ? index + length : index;
   if (resolved < 0 || resolved >= length) {
-    refuse_node(call.node, "an index is out of range", std::to_string(index), "less than " + std::to_string(length));
+    refuse_node(call.node, "an index is out of range", std::to_string(index),
+                "less than " + std::to_string(length));
   }
   return resolved;
 }
@@ -44,9 +45,13 @@ std::optional<std::vector<Index>> axes_of(const FoldCall& call, std::size_t inpu
   return std::nullopt;
 }
 
-Arrays fold_identity(const FoldCall& call) { return {call[0]}; }
+Arrays fold_identity(const FoldCall& call) {
+  return {call[0]};
+}
 
-Arrays fold_size(const FoldCall& call) { return {integer_array({}, std::vector<Index>{call[0].size()})}; }
+Arrays fold_size(const FoldCall& call) {
+  return {integer_array({}, std::vector<Index>{call[0].size()})};
+}
 
 Arrays fold_constant_of_shape(const FoldCall& call) {
   const Shape shape(integers_of(call[0]));
@@ -61,7 +66,8 @@ Arrays fold_constant_of_shape(const FoldCall& call) {
 Arrays fold_reshape(const FoldCall& call) {
   const auto wanted = integers_of(call[1]);
   const auto shape = reshaped(call[0].shape(), wanted, call.node.attributes.integer("allowzero", 0) != 0);
-  if (!shape) refuse_node(call.node, "the shapes do not fit", to_string(call[0].shape()), to_string(Shape(wanted)));
+  if (!shape)
+    refuse_node(call.node, "the shapes do not fit", to_string(call[0].shape()), to_string(Shape(wanted)));
   return {call[0].reshaped(*shape)};
 }
 
@@ -77,14 +83,17 @@ Arrays fold_squeeze(const FoldCall& call) {
   const Shape& shape = call[0].shape();
   std::vector<bool> gone(static_cast<std::size_t>(shape.rank()), false);
   if (const auto axes = axes_of(call, 1)) {
-    for (const Index axis : *axes) gone[static_cast<std::size_t>(axis_in(call.node, axis, shape.rank()))] = true;
+    for (const Index axis : *axes)
+      gone[static_cast<std::size_t>(axis_in(call.node, axis, shape.rank()))] = true;
   } else {
     for (Index axis = 0; axis < shape.rank(); ++axis) gone[static_cast<std::size_t>(axis)] = shape[axis] == 1;
   }
   Shape result;
   for (Index axis = 0; axis < shape.rank(); ++axis) {
-    if (!gone[static_cast<std::size_t>(axis)]) result.append(shape[axis]);
-    else if (shape[axis] != 1) refuse_node(call.node, "an axis to squeeze is longer than 1", to_string(shape));
+    if (!gone[static_cast<std::size_t>(axis)])
+      result.append(shape[axis]);
+    else if (shape[axis] != 1)
+      refuse_node(call.node, "an axis to squeeze is longer than 1", to_string(shape));
   }
   return {call[0].reshaped(result)};
 }
@@ -136,7 +145,9 @@ Arrays fold_transpose(const FoldCall& call) {
 }
 
 /// Arrays of one type: all real numbers are float64 where their types differ.
-Array unified(const Array& array, bool real) { return real ? real_array(array.shape(), reals_of(array)) : array; }
+Array unified(const Array& array, bool real) {
+  return real ? real_array(array.shape(), reals_of(array)) : array;
+}
 
 Arrays fold_concat(const FoldCall& call) {
   const Index rank = call[0].shape().rank();
@@ -165,7 +176,8 @@ Arrays fold_concat(const FoldCall& call) {
     for (Index outer = 0; outer < result.elements(0, axis); ++outer) {
       for (const Array& part : parts) {
         const std::size_t bytes = static_cast<std::size_t>(part.shape().elements(axis, rank)) * width;
-        if (bytes > 0) std::memcpy(target.data() + at, part.data() + static_cast<std::size_t>(outer) * bytes, bytes);
+        if (bytes > 0)
+          std::memcpy(target.data() + at, part.data() + static_cast<std::size_t>(outer) * bytes, bytes);
         at += bytes;
       }
     }
@@ -246,18 +258,21 @@ Arrays fold_expand(const FoldCall& call) {
 Arrays fold_tile(const FoldCall& call) {
   const Shape& shape = call[0].shape();
   const auto repeats = integers_of(call[1]);
-  if (static_cast<Index>(repeats.size()) != shape.rank()) refuse_node(call.node, "repeats has another length than the shape");
+  if (static_cast<Index>(repeats.size()) != shape.rank())
+    refuse_node(call.node, "repeats has another length than the shape");
   Shape result = shape;
   for (Index axis = 0; axis < shape.rank(); ++axis) {
     const Index times = repeats[static_cast<std::size_t>(axis)];
-    if (times < 0 || __builtin_mul_overflow(result[axis], times, &result[axis])) refuse_node(call.node, "a repeat is wrong");
+    if (times < 0 || __builtin_mul_overflow(result[axis], times, &result[axis]))
+      refuse_node(call.node, "a repeat is wrong");
   }
   call.budget.take(call.node, result);
   const auto strides = shape.strides();
   Map from;
   each_entry(result, [&](const std::vector<Index>& position, Index) {
     Index entry = 0;
-    for (std::size_t a = 0; a < position.size(); ++a) entry += position[a] % shape[static_cast<Index>(a)] * strides[a];
+    for (std::size_t a = 0; a < position.size(); ++a)
+      entry += position[a] % shape[static_cast<Index>(a)] * strides[a];
     from.push_back(entry);
   });
   return {picked(call[0], result, from)};
@@ -289,7 +304,8 @@ Arrays fold_where(const FoldCall& call) {
 
 Arrays fold_range(const FoldCall& call) {
   for (std::size_t k = 0; k < 3; ++k) {
-    if (call[k].size() != 1) refuse_node(call.node, "start, limit and delta must be single numbers", to_string(call[k].shape()));
+    if (call[k].size() != 1)
+      refuse_node(call.node, "start, limit and delta must be single numbers", to_string(call[k].shape()));
   }
   const double start = reals_of(call[0])[0], limit = reals_of(call[1])[0], delta = reals_of(call[2])[0];
   const double count = std::ceil((limit - start) / delta);
@@ -305,7 +321,8 @@ Arrays fold_range(const FoldCall& call) {
 Arrays fold_split(const FoldCall& call) {
   const Shape& shape = call[0].shape();
   const Index axis = axis_in(call.node, call.node.attributes.integer("axis", 0), shape.rank());
-  const auto parts = split_lengths(call.node, shape[axis], call.has(1) ? std::optional(integers_of(call[1])) : std::nullopt);
+  const auto parts =
+      split_lengths(call.node, shape[axis], call.has(1) ? std::optional(integers_of(call[1])) : std::nullopt);
   const Index inner = shape.elements(axis + 1, shape.rank());
   Arrays results;
   Index first = 0;
@@ -330,11 +347,12 @@ Arrays fold_trilu(const FoldCall& call) {
   const Index shift = call.has(1) && call[1].size() == 1 ? integers_of(call[1])[0] : 0;
   const bool upper = call.node.attributes.integer("upper", 1) != 0;
   call.budget.take(call.node, shape);
+  const Index columns = shape.back(), rows = shape[shape.rank() - 2];
   Map from;
-  each_entry(shape, [&](const std::vector<Index>& position, Index k) {
-    const Index distance = position[position.size() - 1] - position[position.size() - 2];
+  for (Index k = 0; k < shape.elements(); ++k) {
+    const Index distance = k % columns - k / columns % rows;
     from.push_back((upper ? distance >= shift : distance <= shift) ? k : -1);
-  });
+  }
   const Array zero(call[0].type(), {1}, [](std::span<std::byte>) {});
   return {picked(call[0], shape, from, &zero)};
 }
@@ -375,7 +393,8 @@ Arrays fold_cumsum(const FoldCall& call) {
 
 }  // namespace
 
-std::vector<Index> split_lengths(const FileNode& node, Index length, std::optional<std::vector<Index>> given) {
+std::vector<Index> split_lengths(const FileNode& node, Index length,
+                                 std::optional<std::vector<Index>> given) {
   if (!given && node.attributes.has("split")) given = node.attributes.integers("split", {});
   const auto count = static_cast<Index>(node.outputs.size());
   if (count == 0) refuse_node(node, "there are no outputs");
@@ -387,7 +406,8 @@ std::vector<Index> split_lengths(const FileNode& node, Index length, std::option
   }
   Index sum = 0;
   for (const Index part : *given) {
-    if (part < 0 || part > length) refuse_node(node, "the lengths of the parts are wrong", to_string(Shape(*given)));
+    if (part < 0 || part > length)
+      refuse_node(node, "the lengths of the parts are wrong", to_string(Shape(*given)));
     sum += part;
   }
   if (sum != length || given->size() != node.outputs.size()) {
@@ -398,12 +418,25 @@ std::vector<Index> split_lengths(const FileNode& node, Index length, std::option
 
 Fold find_index_fold(std::string_view op) {
   static const std::map<std::string_view, Fold> table = {
-      {"Identity", fold_identity}, {"Dropout", fold_identity}, {"Size", fold_size},
-      {"ConstantOfShape", fold_constant_of_shape}, {"Reshape", fold_reshape}, {"Flatten", fold_flatten},
-      {"Squeeze", fold_squeeze}, {"Unsqueeze", fold_unsqueeze}, {"Transpose", fold_transpose}, {"Concat", fold_concat},
-      {"Slice", fold_slice}, {"Gather", fold_gather}, {"Expand", fold_expand}, {"Tile", fold_tile},
-      {"Where", fold_where}, {"Range", fold_range}, {"Split", fold_split}, {"Trilu", fold_trilu},
-      {"NonZero", fold_nonzero}, {"CumSum", fold_cumsum},
+      {"Identity", fold_identity},
+      {"Size", fold_size},
+      {"ConstantOfShape", fold_constant_of_shape},
+      {"Reshape", fold_reshape},
+      {"Flatten", fold_flatten},
+      {"Squeeze", fold_squeeze},
+      {"Unsqueeze", fold_unsqueeze},
+      {"Transpose", fold_transpose},
+      {"Concat", fold_concat},
+      {"Slice", fold_slice},
+      {"Gather", fold_gather},
+      {"Expand", fold_expand},
+      {"Tile", fold_tile},
+      {"Where", fold_where},
+      {"Range", fold_range},
+      {"Split", fold_split},
+      {"Trilu", fold_trilu},
+      {"NonZero", fold_nonzero},
+      {"CumSum", fold_cumsum},
   };
   const auto found = table.find(op);
   return found == table.end() ? nullptr : found->second;

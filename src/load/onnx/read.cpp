@@ -16,8 +16,8 @@
 namespace tangra::load::onnx {
 namespace {
 
-using ::onnx::AttributeProto;
 using formats::refuse;
+using ::onnx::AttributeProto;
 
 /// A network with more operators than this is some other file.
 constexpr int most_nodes = 200'000;
@@ -35,7 +35,9 @@ void parse(Message& message, std::span<const std::byte> bytes, const std::string
 }
 
 /// ONNX's own operators go by two names.
-std::string canonical(const std::string& domain) { return domain == "ai.onnx" ? std::string() : domain; }
+std::string canonical(const std::string& domain) {
+  return domain == "ai.onnx" ? std::string() : domain;
+}
 
 std::vector<double> decimals(const AttributeProto& attribute) {
   std::vector<double> values;
@@ -43,33 +45,66 @@ std::vector<double> decimals(const AttributeProto& attribute) {
   return values;
 }
 
+/// Old files leave the type out.
+int type_in(const AttributeProto& attribute) {
+  if (attribute.type() != AttributeProto::UNDEFINED) return attribute.type();
+  if (attribute.has_i()) return AttributeProto::INT;
+  if (attribute.has_f()) return AttributeProto::FLOAT;
+  if (attribute.has_s()) return AttributeProto::STRING;
+  if (attribute.has_t()) return AttributeProto::TENSOR;
+  if (attribute.ints_size() > 0) return AttributeProto::INTS;
+  return attribute.floats_size() > 0 ? AttributeProto::FLOATS : AttributeProto::UNDEFINED;
+}
+
 void add_attribute(FileNode& node, const AttributeProto& attribute, const ArrayPlace& place) {
   const std::string& name = attribute.name();
-  switch (attribute.type()) {
-    case AttributeProto::INT: node.attributes.set(name, Index{attribute.i()}); break;
-    case AttributeProto::FLOAT: node.attributes.set(name, shortest_decimal(attribute.f())); break;
-    case AttributeProto::STRING: node.attributes.set(name, attribute.s()); break;
+  switch (type_in(attribute)) {
+    case AttributeProto::INT:
+      node.attributes.set(name, Index{attribute.i()});
+      break;
+    case AttributeProto::FLOAT:
+      node.attributes.set(name, shortest_decimal(attribute.f()));
+      break;
+    case AttributeProto::STRING:
+      node.attributes.set(name, attribute.s());
+      break;
     case AttributeProto::INTS:
       node.attributes.set(name, std::vector<Index>(attribute.ints().begin(), attribute.ints().end()));
       break;
-    case AttributeProto::FLOATS: node.attributes.set(name, decimals(attribute)); break;
-    case AttributeProto::TENSOR: node.tensors[name] = array_of(attribute.t(), place); break;
-    case AttributeProto::GRAPH: case AttributeProto::GRAPHS: node.has_graph = true; break;
-    default: break;  // what an operator needs and does not find it names itself
+    case AttributeProto::FLOATS:
+      node.attributes.set(name, decimals(attribute));
+      break;
+    case AttributeProto::TENSOR:
+      node.tensors[name] = array_of(attribute.t(), place);
+      break;
+    case AttributeProto::GRAPH:
+    case AttributeProto::GRAPHS:
+      node.has_graph = true;
+      break;
+    default:
+      break;  // what an operator needs and does not find it names itself
   }
 }
 
-FileNode node_of(const ::onnx::NodeProto& proto, int place, const std::string& source, const std::filesystem::path& folder) {
-  FileNode node{.op = proto.op_type(), .domain = canonical(proto.domain()), .name = proto.name(), .inputs = {}, .outputs = {},
-                .attributes = {}, .tensors = {}, .has_graph = false};
+FileNode node_of(const ::onnx::NodeProto& proto, int place, const std::string& source,
+                 const std::filesystem::path& folder) {
+  FileNode node{.op = proto.op_type(),
+                .domain = canonical(proto.domain()),
+                .name = proto.name(),
+                .inputs = {},
+                .outputs = {},
+                .attributes = {},
+                .tensors = {},
+                .has_graph = false};
   if (node.name.empty()) node.name = "#" + std::to_string(place);
   node.inputs.assign(proto.input().begin(), proto.input().end());
   node.outputs.assign(proto.output().begin(), proto.output().end());
   for (const AttributeProto& attribute : proto.attribute()) {
     // Complex numbers and strings are held by operators that are refused by name.
-    const bool readable = attribute.type() != AttributeProto::TENSOR || type_of(attribute.t().data_type());
+    const bool readable = type_in(attribute) != AttributeProto::TENSOR || type_of(attribute.t().data_type());
     if (!readable) continue;
-    add_attribute(node, attribute, {source + ": attribute " + attribute.name() + " of node " + node.name, folder});
+    add_attribute(node, attribute,
+                  {source + ": attribute " + attribute.name() + " of node " + node.name, folder});
   }
   return node;
 }
@@ -78,15 +113,21 @@ ValueInfo info_of(const ::onnx::ValueInfoProto& proto, const std::string& source
   ValueInfo info{.name = proto.name(), .type = DType::float32, .shape = std::nullopt};
   if (!proto.has_type()) return info;
   if (!proto.type().has_tensor_type()) {
-    throw Error(ErrorKind::unsupported, {.what = "an input or output is not an array", .where = source + ": " + info.name,
-                                         .got = "a sequence, map or optional value", .expected = "an array", .cure = {}});
+    throw Error(ErrorKind::unsupported, {.what = "an input or output is not an array",
+                                         .where = source + ": " + info.name,
+                                         .got = "a sequence, map or optional value",
+                                         .expected = "an array",
+                                         .cure = {}});
   }
   const auto& tensor = proto.type().tensor_type();
   const auto type = type_of(tensor.elem_type());
   if (!type) {
-    throw Error(ErrorKind::unsupported, {.what = "an input or output has a type that no network here computes with",
-                                         .where = source + ": " + info.name,
-                                         .got = "ONNX's type number " + std::to_string(tensor.elem_type()), .expected = {}, .cure = {}});
+    throw Error(ErrorKind::unsupported,
+                {.what = "an input or output has a type that no network here computes with",
+                 .where = source + ": " + info.name,
+                 .got = "ONNX's type number " + std::to_string(tensor.elem_type()),
+                 .expected = {},
+                 .cure = {}});
   }
   info.type = *type;
   if (!tensor.has_shape()) return info;
@@ -106,43 +147,121 @@ ValueInfo info_of(const ::onnx::ValueInfoProto& proto, const std::string& source
   return info;
 }
 
-Index opset_of(const ::onnx::ModelProto& proto, const std::string& source) {
+Index opset_of(const ::onnx::ModelProto& proto) {
   Index opset = 0;
   for (const auto& entry : proto.opset_import()) {
     if (canonical(entry.domain()).empty()) opset = std::max<Index>(opset, entry.version());
   }
-  if (opset >= oldest_opset && opset <= newest_opset) return opset;
+  return opset;
+}
+
+/// Whether the node means in this old version what it means in version 7.
+bool means_the_same(const FileNode& node, Index opset) {
+  static const std::set<std::string> arithmetic = {"Add", "Sub", "Mul",   "Div",  "Pow",    "And",
+                                                   "Or",  "Xor", "Equal", "Less", "Greater"};
+  static const std::set<std::string> never_changed = {"AveragePool",
+                                                      "Constant",
+                                                      "Conv",
+                                                      "ConvTranspose",
+                                                      "DepthToSpace",
+                                                      "Flatten",
+                                                      "Gather",
+                                                      "GlobalAveragePool",
+                                                      "GlobalMaxPool",
+                                                      "Identity",
+                                                      "LRN",
+                                                      "LogSoftmax",
+                                                      "MatMul",
+                                                      "MaxPool",
+                                                      "Not",
+                                                      "ReduceL1",
+                                                      "ReduceL2",
+                                                      "ReduceLogSum",
+                                                      "ReduceLogSumExp",
+                                                      "ReduceMax",
+                                                      "ReduceMean",
+                                                      "ReduceMin",
+                                                      "ReduceProd",
+                                                      "ReduceSum",
+                                                      "ReduceSumSquare",
+                                                      "Shape",
+                                                      "Size",
+                                                      "Slice",
+                                                      "Softmax",
+                                                      "Softplus",
+                                                      "Softsign",
+                                                      "SpaceToDepth",
+                                                      "Squeeze",
+                                                      "Transpose",
+                                                      "Unsqueeze"};
+  if (never_changed.contains(node.op)) return true;
+  if (opset < 6) return false;
+  if (arithmetic.contains(node.op)) return !node.attributes.has("axis");
+  if (node.op == "BatchNormalization" || node.op == "Dropout")
+    return node.attributes.integer("is_test", 0) != 0;
+  return node.op != "PRelu" && node.op != "Upsample" && node.op != "RNN" && node.op != "LSTM" &&
+         node.op != "GRU";
+}
+
+void check_opset(const FileModel& model) {
+  std::string changed;
+  if (model.opset > 0 && model.opset < oldest_opset) {
+    for (const FileNode& node : model.nodes) {
+      if (changed.empty() && !means_the_same(node, model.opset))
+        changed = " with " + node.op + " (" + node.name + "), which changed";
+    }
+    if (changed.empty()) return;
+  }
+  if (model.opset >= oldest_opset && model.opset <= newest_opset) return;
   throw Error(ErrorKind::unsupported,
-              {.what = "the file is written in a version of ONNX's operators that is not read", .where = source,
-               .got = opset == 0 ? std::string("none stated") : "version " + std::to_string(opset),
+              {.what = "the file is written in a version of ONNX's operators that is not read",
+               .where = model.source,
+               .got = model.opset == 0 ? std::string("none stated")
+                                       : "version " + std::to_string(model.opset) + changed,
                .expected = "version " + std::to_string(oldest_opset) + " to " + std::to_string(newest_opset),
                .cure = "Export it with opset 17, or convert it with onnx.version_converter"});
 }
 
-FileModel model_of(const ::onnx::ModelProto& proto, const std::string& source, const std::filesystem::path& folder) {
+FileModel model_of(const ::onnx::ModelProto& proto, const std::string& source,
+                   const std::filesystem::path& folder) {
   const auto& graph = proto.graph();
-  if (!proto.has_graph() || graph.output_size() == 0) refuse(source, "this is not an ONNX file, or it holds no network");
-  FileModel model{.source = source, .producer = proto.producer_name(), .name = graph.name(), .opset = opset_of(proto, source),
-                  .nodes = {}, .initializers = {}, .inputs = {}, .outputs = {}};
+  if (!proto.has_graph() || graph.output_size() == 0)
+    refuse(source, "this is not an ONNX file, or it holds no network");
+  FileModel model{.source = source,
+                  .producer = proto.producer_name(),
+                  .name = graph.name(),
+                  .opset = opset_of(proto),
+                  .nodes = {},
+                  .initializers = {},
+                  .inputs = {},
+                  .outputs = {}};
   if (graph.node_size() > most_nodes) {
-    refuse(source, "the network has too many operators", std::to_string(graph.node_size()), std::to_string(most_nodes) + " at most");
+    refuse(source, "the network has too many operators", std::to_string(graph.node_size()),
+           std::to_string(most_nodes) + " at most");
   }
   if (graph.sparse_initializer_size() > 0) {
-    throw Error(ErrorKind::unsupported, {.what = "sparse initialisers are not supported", .where = source, .got = {},
-                                         .expected = {}, .cure = "Export the network with dense weights"});
+    throw Error(ErrorKind::unsupported, {.what = "sparse initialisers are not supported",
+                                         .where = source,
+                                         .got = {},
+                                         .expected = {},
+                                         .cure = "Export the network with dense weights"});
   }
   std::set<std::string> names;
   for (const auto& tensor : graph.initializer()) {
-    if (!names.insert(tensor.name()).second) refuse(source, "two initialisers have the same name", tensor.name());
+    if (!names.insert(tensor.name()).second)
+      refuse(source, "two initialisers have the same name", tensor.name());
     // A string is no weight; who uses it says so.
     if (!type_of(tensor.data_type())) continue;
-    model.initializers.push_back({tensor.name(), array_of(tensor, {source + ": initialiser " + tensor.name(), folder})});
+    model.initializers.push_back(
+        {tensor.name(), array_of(tensor, {source + ": initialiser " + tensor.name(), folder})});
   }
   for (const auto& input : graph.input()) {
     if (!names.contains(input.name())) model.inputs.push_back(info_of(input, source));
   }
   for (const auto& output : graph.output()) model.outputs.push_back(info_of(output, source));
-  for (int k = 0; k < graph.node_size(); ++k) model.nodes.push_back(node_of(graph.node(k), k, source, folder));
+  for (int k = 0; k < graph.node_size(); ++k)
+    model.nodes.push_back(node_of(graph.node(k), k, source, folder));
+  check_opset(model);
   return model;
 }
 
@@ -157,7 +276,8 @@ double shortest_decimal(float value) {
   return decimal;
 }
 
-FileModel read_bytes(std::span<const std::byte> bytes, const std::string& source, const std::filesystem::path& folder) {
+FileModel read_bytes(std::span<const std::byte> bytes, const std::string& source,
+                     const std::filesystem::path& folder) {
   ::onnx::ModelProto proto;
   parse(proto, bytes, source);
   return model_of(proto, source, folder);

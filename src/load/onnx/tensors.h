@@ -21,8 +21,8 @@ struct ArrayPlace {
 /// The type under ONNX's number for it; none for strings, complex numbers and those unknown.
 std::optional<DType> type_of(int number);
 
-/// The array, with float16 and bfloat16 widened to float32. Throws Error(input) where its parts do not fit together, before
-/// anything is allocated.
+/// The array, with float16 and bfloat16 widened to float32. Throws Error(input) where its parts do not fit
+/// together, before anything is allocated.
 Array array_of(const ::onnx::TensorProto& tensor, const ArrayPlace& place);
 
 }  // namespace tangra::load::onnx

@@ -16,13 +16,23 @@ T sigmoid(T x) {
   return e / (1 + e);
 }
 
+/// What a flat side gives: 0, but what overflowed before must not vanish here.
+template <class T>
+T zero_unless_nan(T x) {
+  return std::isnan(x) ? x : T(0);
+}
+
 struct Relu {
   static constexpr std::string_view name = "Relu";
   static std::vector<double> kinks(const Settings&) { return {0}; }
   template <class T>
-  static T value(T x, T side, const Settings&) { return side > 0 ? x : T(0); }
+  static T value(T x, T side, const Settings&) {
+    return side > 0 ? x : zero_unless_nan(x);
+  }
   template <class T>
-  static T slope(T, T side, const Settings&) { return side > 0 ? T(1) : T(0); }
+  static T slope(T, T side, const Settings&) {
+    return side > 0 ? T(1) : T(0);
+  }
 };
 
 struct LeakyRelu {
@@ -30,9 +40,13 @@ struct LeakyRelu {
   static Settings read(const Attributes& attributes) { return {attributes.real("alpha", 0.01), 0}; }
   static std::vector<double> kinks(const Settings&) { return {0}; }
   template <class T>
-  static T value(T x, T side, const Settings& s) { return side > 0 ? x : T(s.a) * x; }
+  static T value(T x, T side, const Settings& s) {
+    return side > 0 ? x : T(s.a) * x;
+  }
   template <class T>
-  static T slope(T, T side, const Settings& s) { return side > 0 ? T(1) : T(s.a); }
+  static T slope(T, T side, const Settings& s) {
+    return side > 0 ? T(1) : T(s.a);
+  }
 };
 
 struct Elu {
@@ -42,9 +56,13 @@ struct Elu {
     return s.a == 1 ? std::vector<double>{} : std::vector<double>{0};
   }
   template <class T>
-  static T value(T x, T side, const Settings& s) { return side > 0 ? x : T(s.a) * std::expm1(x); }
+  static T value(T x, T side, const Settings& s) {
+    return side > 0 ? x : T(s.a) * std::expm1(x);
+  }
   template <class T>
-  static T slope(T x, T side, const Settings& s) { return side > 0 ? T(1) : T(s.a) * std::exp(x); }
+  static T slope(T x, T side, const Settings& s) {
+    return side > 0 ? T(1) : T(s.a) * std::exp(x);
+  }
 };
 
 struct Selu {
@@ -54,9 +72,13 @@ struct Selu {
   }
   static std::vector<double> kinks(const Settings&) { return {0}; }
   template <class T>
-  static T value(T x, T side, const Settings& s) { return T(s.b) * (side > 0 ? x : T(s.a) * std::expm1(x)); }
+  static T value(T x, T side, const Settings& s) {
+    return T(s.b) * (side > 0 ? x : T(s.a) * std::expm1(x));
+  }
   template <class T>
-  static T slope(T x, T side, const Settings& s) { return T(s.b) * (side > 0 ? T(1) : T(s.a) * std::exp(x)); }
+  static T slope(T x, T side, const Settings& s) {
+    return T(s.b) * (side > 0 ? T(1) : T(s.a) * std::exp(x));
+  }
 };
 
 struct Clip {
@@ -66,16 +88,25 @@ struct Clip {
   }
   static std::vector<double> kinks(const Settings& s) { return {s.a, s.b}; }
   template <class T>
-  static T value(T x, T side, const Settings& s) { return side > T(s.a) ? (side < T(s.b) ? x : T(s.b)) : T(s.a); }
+  static T value(T x, T side, const Settings& s) {
+    if (std::isnan(x)) return x;
+    return side > T(s.a) ? (side < T(s.b) ? x : T(s.b)) : T(s.a);
+  }
   template <class T>
-  static T slope(T, T side, const Settings& s) { return side > T(s.a) && side < T(s.b) ? T(1) : T(0); }
+  static T slope(T, T side, const Settings& s) {
+    return side > T(s.a) && side < T(s.b) ? T(1) : T(0);
+  }
 };
 
 struct Gelu {
   static constexpr std::string_view name = "Gelu";
-  static Settings read(const Attributes& attributes) { return {attributes.text("approximate", "none") == "tanh" ? 1. : 0., 0}; }
+  static Settings read(const Attributes& attributes) {
+    return {attributes.text("approximate", "none") == "tanh" ? 1. : 0., 0};
+  }
   template <class T>
-  static T inner(T x) { return T(std::numbers::sqrt2 * std::numbers::inv_sqrtpi) * (x + T(0.044715) * x * x * x); }
+  static T inner(T x) {
+    return T(std::numbers::sqrt2 * std::numbers::inv_sqrtpi) * (x + T(0.044715) * x * x * x);
+  }
   template <class T>
   static T value(T x, T, const Settings& s) {
     // (1 + tanh u) / 2 = sigmoid(2 u), and Phi through erfc: neither cancels for negative x.
@@ -87,41 +118,57 @@ struct Gelu {
     if (s.a != 0) {
       const T u = inner(x);
       const T du = T(std::numbers::sqrt2 * std::numbers::inv_sqrtpi) * (1 + T(3 * 0.044715) * x * x);
-      return sigmoid(2 * u) + x * 2 * sigmoid(2 * u) * sigmoid(-2 * u) * du;
+      const T bend = sigmoid(2 * u) * sigmoid(-2 * u);
+      // Far out the bend is 0 while u and du overflow: it selects nothing there.
+      return sigmoid(2 * u) + (bend == 0 ? T(0) : x * 2 * bend * du);
     }
     const T density = T(std::numbers::inv_sqrtpi / std::numbers::sqrt2) * std::exp(-x * x / 2);
-    return std::erfc(-x * T(std::numbers::sqrt2 / 2)) / 2 + x * density;
+    return std::erfc(-x * T(std::numbers::sqrt2 / 2)) / 2 + (density == 0 ? T(0) : x * density);
   }
 };
 
 struct Silu {
   static constexpr std::string_view name = "Silu";
   template <class T>
-  static T value(T x, T, const Settings&) { return x * sigmoid(x); }
+  static T value(T x, T, const Settings&) {
+    return x * sigmoid(x);
+  }
   template <class T>
-  static T slope(T x, T, const Settings&) { return sigmoid(x) * (1 + x * sigmoid(-x)); }
+  static T slope(T x, T, const Settings&) {
+    return sigmoid(x) * (1 + x * sigmoid(-x));
+  }
 };
 
 struct Softplus {
   static constexpr std::string_view name = "Softplus";
   template <class T>
-  static T value(T x, T, const Settings&) { return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x))); }
+  static T value(T x, T, const Settings&) {
+    return std::max(x, T(0)) + std::log1p(std::exp(-std::abs(x)));
+  }
   template <class T>
-  static T slope(T x, T, const Settings&) { return sigmoid(x); }
+  static T slope(T x, T, const Settings&) {
+    return sigmoid(x);
+  }
 };
 
 struct Softsign {
   static constexpr std::string_view name = "Softsign";
   template <class T>
-  static T value(T x, T, const Settings&) { return x / (1 + std::abs(x)); }
+  static T value(T x, T, const Settings&) {
+    return x / (1 + std::abs(x));
+  }
   template <class T>
-  static T slope(T x, T, const Settings&) { return 1 / ((1 + std::abs(x)) * (1 + std::abs(x))); }
+  static T slope(T x, T, const Settings&) {
+    return 1 / ((1 + std::abs(x)) * (1 + std::abs(x)));
+  }
 };
 
 struct Sigmoid {
   static constexpr std::string_view name = "Sigmoid";
   template <class T>
-  static T value(T x, T, const Settings&) { return sigmoid(x); }
+  static T value(T x, T, const Settings&) {
+    return sigmoid(x);
+  }
   template <class T>
   static T slope(T x, T, const Settings&) {
     // sigma(x) sigma(-x) from one exponential; 1 - sigma would cancel where the unit saturates.
@@ -133,7 +180,9 @@ struct Sigmoid {
 struct Tanh {
   static constexpr std::string_view name = "Tanh";
   template <class T>
-  static T value(T x, T, const Settings&) { return std::tanh(x); }
+  static T value(T x, T, const Settings&) {
+    return std::tanh(x);
+  }
   template <class T>
   static T slope(T x, T, const Settings&) {
     const T e = std::exp(-2 * std::abs(x));  // sech^2 x = 4 sigma(2x) sigma(-2x)
@@ -148,9 +197,13 @@ struct NormalizedRelu {
   static constexpr double mean = 0.3989422804014327;    // 1 / sqrt(2 pi)
   static std::vector<double> kinks(const Settings&) { return {0}; }
   template <class T>
-  static T value(T x, T side, const Settings&) { return T(factor) * ((side > 0 ? x : T(0)) - T(mean)); }
+  static T value(T x, T side, const Settings&) {
+    return T(factor) * ((side > 0 ? x : zero_unless_nan(x)) - T(mean));
+  }
   template <class T>
-  static T slope(T, T side, const Settings&) { return side > 0 ? T(factor) : T(0); }
+  static T slope(T, T side, const Settings&) {
+    return side > 0 ? T(factor) : T(0);
+  }
 };
 
 /// Smooth at 0: both derivatives are 1 there.
@@ -240,7 +293,7 @@ struct ThresholdedRelu {
   static std::vector<double> kinks(const Settings& s) { return {s.a}; }
   template <class T>
   static T value(T x, T side, const Settings& s) {
-    return side > T(s.a) ? x : T(0);
+    return side > T(s.a) ? x : zero_unless_nan(x);
   }
   template <class T>
   static T slope(T, T side, const Settings& s) {
@@ -251,8 +304,8 @@ struct ThresholdedRelu {
 }  // namespace
 
 void add_activation_ops(std::vector<std::unique_ptr<Op>>& table) {
-  add_elementwise<Relu, LeakyRelu, Elu, Selu, Clip, Gelu, Silu, Softplus, Softsign, Sigmoid, Tanh, NormalizedRelu, Celu,
-                  HardSigmoid, HardSwish, Mish, ThresholdedRelu>(table);
+  add_elementwise<Relu, LeakyRelu, Elu, Selu, Clip, Gelu, Silu, Softplus, Softsign, Sigmoid, Tanh,
+                  NormalizedRelu, Celu, HardSigmoid, HardSwish, Mish, ThresholdedRelu>(table);
 }
 
 }  // namespace tangra::ops

@@ -7,37 +7,61 @@
 namespace tangra::ops {
 namespace {
 
+/// By how much the sides differ.
+template <class T>
+double distance(const Pair<T>& p) {
+  return std::abs(static_cast<double>(p.side_a) - static_cast<double>(p.side_b));
+}
+
 struct Add {
   static constexpr std::string_view name = "Add";
   static bool passes(int) { return true; }
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return p.a + p.b; }
+  static T value(const Pair<T>& p, const Settings&) {
+    return p.a + p.b;
+  }
   template <class T>
-  static T slope_a(const Pair<T>&, const Settings&) { return 1; }
+  static T slope_a(const Pair<T>&, const Settings&) {
+    return 1;
+  }
   template <class T>
-  static T slope_b(const Pair<T>&, const Settings&) { return 1; }
+  static T slope_b(const Pair<T>&, const Settings&) {
+    return 1;
+  }
 };
 
 struct Sub {
   static constexpr std::string_view name = "Sub";
   static bool passes(int input) { return input == 0; }
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return p.a - p.b; }
+  static T value(const Pair<T>& p, const Settings&) {
+    return p.a - p.b;
+  }
   template <class T>
-  static T slope_a(const Pair<T>&, const Settings&) { return 1; }
+  static T slope_a(const Pair<T>&, const Settings&) {
+    return 1;
+  }
   template <class T>
-  static T slope_b(const Pair<T>&, const Settings&) { return -1; }
+  static T slope_b(const Pair<T>&, const Settings&) {
+    return -1;
+  }
 };
 
 struct Mul {
   static constexpr std::string_view name = "Mul";
   static std::optional<double> factor(int, double other) { return other; }
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return p.a * p.b; }
+  static T value(const Pair<T>& p, const Settings&) {
+    return p.a * p.b;
+  }
   template <class T>
-  static T slope_a(const Pair<T>& p, const Settings&) { return p.b; }
+  static T slope_a(const Pair<T>& p, const Settings&) {
+    return p.b;
+  }
   template <class T>
-  static T slope_b(const Pair<T>& p, const Settings&) { return p.a; }
+  static T slope_b(const Pair<T>& p, const Settings&) {
+    return p.a;
+  }
 };
 
 struct Div {
@@ -46,21 +70,31 @@ struct Div {
     return input == 0 ? std::optional(1 / other) : std::nullopt;
   }
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return p.a / p.b; }
+  static T value(const Pair<T>& p, const Settings&) {
+    return p.a / p.b;
+  }
   template <class T>
-  static T slope_a(const Pair<T>& p, const Settings&) { return 1 / p.b; }
+  static T slope_a(const Pair<T>& p, const Settings&) {
+    return 1 / p.b;
+  }
   template <class T>
-  static T slope_b(const Pair<T>& p, const Settings&) { return -p.a / (p.b * p.b); }
+  static T slope_b(const Pair<T>& p, const Settings&) {
+    return -p.a / (p.b * p.b);
+  }
 };
 
-/// a^b. For a < 0 the exponent has to be an integer, and the derivative by it does not exist (NaN). For a = 0 the
-/// derivative by the exponent is 0; by the base it is 0 for b = 0, 1 for b = 1, 0 above.
+/// a^b. For a < 0 the exponent has to be an integer, and the derivative by it does not exist (NaN). For a = 0
+/// the derivative by the exponent is 0; by the base it is 0 for b = 0, 1 for b = 1, 0 above.
 struct Pow {
   static constexpr std::string_view name = "Pow";
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return std::pow(p.a, p.b); }
+  static T value(const Pair<T>& p, const Settings&) {
+    return std::pow(p.a, p.b);
+  }
   template <class T>
-  static T slope_a(const Pair<T>& p, const Settings&) { return p.b == 0 ? T(0) : p.b * std::pow(p.a, p.b - 1); }
+  static T slope_a(const Pair<T>& p, const Settings&) {
+    return p.b == 0 ? T(0) : p.b * std::pow(p.a, p.b - 1);
+  }
   template <class T>
   static T slope_b(const Pair<T>& p, const Settings&) {
     return p.a == 0 ? T(0) : std::pow(p.a, p.b) * std::log(p.a);
@@ -71,26 +105,50 @@ struct Pow {
 struct Max {
   static constexpr std::string_view name = "Max";
   template <class T>
-  static bool takes_first(const Pair<T>& p) { return p.side_a >= p.side_b || std::isnan(p.side_a); }
+  static bool takes_first(const Pair<T>& p) {
+    return p.side_a >= p.side_b || std::isnan(p.side_a);
+  }
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return takes_first(p) ? p.a : p.b; }
+  static Choice choice(const Pair<T>& p) {
+    return {takes_first(p) ? 0 : 1, distance(p)};
+  }
   template <class T>
-  static T slope_a(const Pair<T>& p, const Settings&) { return takes_first(p) ? T(1) : T(0); }
+  static T value(const Pair<T>& p, const Settings&) {
+    return takes_first(p) ? p.a : p.b;
+  }
   template <class T>
-  static T slope_b(const Pair<T>& p, const Settings&) { return takes_first(p) ? T(0) : T(1); }
+  static T slope_a(const Pair<T>& p, const Settings&) {
+    return takes_first(p) ? T(1) : T(0);
+  }
+  template <class T>
+  static T slope_b(const Pair<T>& p, const Settings&) {
+    return takes_first(p) ? T(0) : T(1);
+  }
 };
 
 /// The smaller of both; the first where they are equal, which then has the whole derivative. NaN wins.
 struct Min {
   static constexpr std::string_view name = "Min";
   template <class T>
-  static bool takes_first(const Pair<T>& p) { return p.side_a <= p.side_b || std::isnan(p.side_a); }
+  static bool takes_first(const Pair<T>& p) {
+    return p.side_a <= p.side_b || std::isnan(p.side_a);
+  }
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return takes_first(p) ? p.a : p.b; }
+  static Choice choice(const Pair<T>& p) {
+    return {takes_first(p) ? 0 : 1, distance(p)};
+  }
   template <class T>
-  static T slope_a(const Pair<T>& p, const Settings&) { return takes_first(p) ? T(1) : T(0); }
+  static T value(const Pair<T>& p, const Settings&) {
+    return takes_first(p) ? p.a : p.b;
+  }
   template <class T>
-  static T slope_b(const Pair<T>& p, const Settings&) { return takes_first(p) ? T(0) : T(1); }
+  static T slope_a(const Pair<T>& p, const Settings&) {
+    return takes_first(p) ? T(1) : T(0);
+  }
+  template <class T>
+  static T slope_b(const Pair<T>& p, const Settings&) {
+    return takes_first(p) ? T(0) : T(1);
+  }
 };
 
 /// x where it is positive, else slope * x: at 0 the negative side.
@@ -98,15 +156,21 @@ struct PRelu {
   static constexpr std::string_view name = "PRelu";
   static std::vector<double> kinks(const Settings&) { return {0}; }
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return p.side_a > 0 ? p.a : p.b * p.a; }
+  static T value(const Pair<T>& p, const Settings&) {
+    return p.side_a > 0 ? p.a : p.b * p.a;
+  }
   template <class T>
-  static T slope_a(const Pair<T>& p, const Settings&) { return p.side_a > 0 ? T(1) : p.b; }
+  static T slope_a(const Pair<T>& p, const Settings&) {
+    return p.side_a > 0 ? T(1) : p.b;
+  }
   template <class T>
-  static T slope_b(const Pair<T>& p, const Settings&) { return p.side_a > 0 ? T(0) : p.a; }
+  static T slope_b(const Pair<T>& p, const Settings&) {
+    return p.side_a > 0 ? T(0) : p.a;
+  }
 };
 
-/// a - b q with the whole quotient q, which the side decides: rounded down (the result has the sign of b), or with the
-/// attribute `fmod` cut off towards 0 (the sign of a). At a jump q is that of the side it jumps to.
+/// a - b q with the whole quotient q, which the side decides: rounded down (the result has the sign of b), or
+/// with the attribute `fmod` cut off towards 0 (the sign of a). At a jump q is that of the side it jumps to.
 struct Mod {
   static constexpr std::string_view name = "Mod";
   static Settings read(const Attributes& attributes) {
@@ -129,9 +193,20 @@ struct Mod {
     return p.a - p.b * quotient(p, s);
   }
   template <class T>
-  static T slope_a(const Pair<T>&, const Settings&) { return 1; }
+  static T slope_a(const Pair<T>&, const Settings&) {
+    return 1;
+  }
   template <class T>
-  static T slope_b(const Pair<T>& p, const Settings& s) { return -quotient(p, s); }
+  static T slope_b(const Pair<T>& p, const Settings& s) {
+    return -quotient(p, s);
+  }
+  template <class T>
+  static Choice choice(const Pair<T>& p) {
+    const auto ratio = static_cast<double>(p.side_a) / static_cast<double>(p.side_b);
+    // Where both move by a distance, their ratio moves by that times (1 + ratio) / b.
+    const double reach = std::abs(static_cast<double>(p.side_b)) / (1 + std::abs(ratio));
+    return {static_cast<Index>(std::floor(ratio)), std::abs(ratio - std::round(ratio)) * reach};
+  }
 };
 
 }  // namespace

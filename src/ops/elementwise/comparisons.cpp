@@ -1,5 +1,5 @@
-// Comparisons and connectives: 1 or 0, decided by the side (ops::Call::sides), with derivative 0 everywhere; and Where,
-// which selects by them.
+// Comparisons and connectives: 1 or 0, decided by the side (ops::Call::sides), with derivative 0 everywhere;
+// and Where, which selects by them.
 #include <cmath>
 
 #include "binary.h"
@@ -13,63 +13,90 @@ template <class Relation>
 struct Holds {
   static constexpr std::string_view name = Relation::name;
   template <class T>
-  static T value(const Pair<T>& p, const Settings&) { return Relation::holds(p.side_a, p.side_b) ? T(1) : T(0); }
+  static T value(const Pair<T>& p, const Settings&) {
+    return Relation::holds(p.side_a, p.side_b) ? T(1) : T(0);
+  }
   template <class T>
-  static T slope_a(const Pair<T>&, const Settings&) { return 0; }
+  static T slope_a(const Pair<T>&, const Settings&) {
+    return 0;
+  }
   template <class T>
-  static T slope_b(const Pair<T>&, const Settings&) { return 0; }
+  static T slope_b(const Pair<T>&, const Settings&) {
+    return 0;
+  }
+  template <class T>
+  static Choice choice(const Pair<T>& p) {
+    const double lead = std::abs(static_cast<double>(p.side_a) - static_cast<double>(p.side_b));
+    return {Relation::holds(p.side_a, p.side_b) ? 1 : 0, lead};
+  }
 };
 
 struct Equal {
   static constexpr std::string_view name = "Equal";
   template <class T>
-  static bool holds(T a, T b) { return a == b; }
+  static bool holds(T a, T b) {
+    return a == b;
+  }
 };
 
 struct Less {
   static constexpr std::string_view name = "Less";
   template <class T>
-  static bool holds(T a, T b) { return a < b; }
+  static bool holds(T a, T b) {
+    return a < b;
+  }
 };
 
 struct LessOrEqual {
   static constexpr std::string_view name = "LessOrEqual";
   template <class T>
-  static bool holds(T a, T b) { return a <= b; }
+  static bool holds(T a, T b) {
+    return a <= b;
+  }
 };
 
 struct Greater {
   static constexpr std::string_view name = "Greater";
   template <class T>
-  static bool holds(T a, T b) { return a > b; }
+  static bool holds(T a, T b) {
+    return a > b;
+  }
 };
 
 struct GreaterOrEqual {
   static constexpr std::string_view name = "GreaterOrEqual";
   template <class T>
-  static bool holds(T a, T b) { return a >= b; }
+  static bool holds(T a, T b) {
+    return a >= b;
+  }
 };
 
 struct And {
   static constexpr std::string_view name = "And";
   template <class T>
-  static bool holds(T a, T b) { return a != 0 && b != 0; }
+  static bool holds(T a, T b) {
+    return a != 0 && b != 0;
+  }
 };
 
 struct Or {
   static constexpr std::string_view name = "Or";
   template <class T>
-  static bool holds(T a, T b) { return a != 0 || b != 0; }
+  static bool holds(T a, T b) {
+    return a != 0 || b != 0;
+  }
 };
 
 struct Xor {
   static constexpr std::string_view name = "Xor";
   template <class T>
-  static bool holds(T a, T b) { return (a != 0) != (b != 0); }
+  static bool holds(T a, T b) {
+    return (a != 0) != (b != 0);
+  }
 };
 
-/// Where(condition, a, b): a where the condition is not 0, else b. What is not selected is not touched, so an infinite
-/// or undefined entry of the other side stays out.
+/// Where(condition, a, b): a where the condition is not 0, else b. What is not selected is not touched, so an
+/// infinite or undefined entry of the other side stays out.
 class Where final : public OpOf<Where> {
  public:
   std::string_view name() const override { return "Where"; }

@@ -13,16 +13,19 @@ struct Settings {
 
 template <class F>
 Settings settings_of(const Node& node) {
-  if constexpr (requires { F::read(node.attributes); }) return F::read(node.attributes);
-  else return {};
+  if constexpr (requires { F::read(node.attributes); })
+    return F::read(node.attributes);
+  else
+    return {};
 }
 
 /// An elementwise function of one input, made of
 ///     value(x, side, settings), slope(x, side, settings);
 ///     read(attributes), where it has settings; kinks(settings), where it has kinks;
+///     choice(side), where it jumps: what it chose, and how far away the nearest jump is;
 ///     factor(settings), the c of f(x) = c x where it is such a function.
-/// At a kink the derivative is that of docs/math.md, section 6. `side` decides on which side an entry lies; it is x
-/// itself but for the check of float32 runs (ops::Call::sides).
+/// At a kink the derivative is that of docs/math.md, section 6. `side` decides on which side an entry lies;
+/// it is x itself but for the check of float32 runs (ops::Call::sides).
 template <class F>
 class Elementwise final : public OpOf<Elementwise<F>> {
  public:
@@ -30,7 +33,7 @@ class Elementwise final : public OpOf<Elementwise<F>> {
 
   std::vector<Shape> infer(const Node& node, std::span<const Shape> inputs) const override {
     require_inputs(node, inputs, 1, 1);
-    settings_of<F>(node);
+    check_attributes(node, [&] { settings_of<F>(node); });
     return {inputs[0]};
   }
 
@@ -69,7 +72,9 @@ class Elementwise final : public OpOf<Elementwise<F>> {
     });
   }
 
-  bool passes_cotangent(const Node& node, std::span<const Shape>, int) const override { return factor(node) == 1.0; }
+  bool passes_cotangent(const Node& node, std::span<const Shape>, int) const override {
+    return factor(node) == 1.0;
+  }
 
   std::optional<View> view(const Node& node, std::span<const Shape> inputs,
                            std::span<const std::optional<double>>) const override {
@@ -79,14 +84,30 @@ class Elementwise final : public OpOf<Elementwise<F>> {
   }
 
   std::vector<double> kinks(const Node& node) const override {
-    if constexpr (requires { F::kinks(Settings{}); }) return F::kinks(settings_of<F>(node));
-    else return {};
+    if constexpr (requires { F::kinks(Settings{}); })
+      return F::kinks(settings_of<F>(node));
+    else
+      return {};
+  }
+
+  template <class T>
+  std::vector<Choice> run_choices(const Call<T>& call) const {
+    std::vector<Choice> result;
+    if constexpr (requires { F::choice(T(0)); }) {
+      for (Index i = 0; i < call.samples; ++i) {
+        const T* side = call.sides[0].at(i);
+        for (Index e = 0; e < call.output_shapes[0].elements(); ++e) result.push_back(F::choice(side[e]));
+      }
+    }
+    return result;
   }
 
  private:
   static std::optional<double> factor(const Node& node) {
-    if constexpr (requires { F::factor(Settings{}); }) return F::factor(settings_of<F>(node));
-    else return std::nullopt;
+    if constexpr (requires { F::factor(Settings{}); })
+      return F::factor(settings_of<F>(node));
+    else
+      return std::nullopt;
   }
 
   /// Calls use(row, size, slope) for every sample and direction; the slope is found once for a sample.

@@ -13,33 +13,49 @@ struct Identity {
   static constexpr std::string_view name = "Identity";
   static double factor(const Settings&) { return 1; }
   template <class T>
-  static T value(T x, T, const Settings&) { return x; }
+  static T value(T x, T, const Settings&) {
+    return x;
+  }
   template <class T>
-  static T slope(T, T, const Settings&) { return 1; }
+  static T slope(T, T, const Settings&) {
+    return 1;
+  }
 };
 
 struct Erf {
   static constexpr std::string_view name = "Erf";
   template <class T>
-  static T value(T x, T, const Settings&) { return std::erf(x); }
+  static T value(T x, T, const Settings&) {
+    return std::erf(x);
+  }
   template <class T>
-  static T slope(T x, T, const Settings&) { return T(2 * std::numbers::inv_sqrtpi) * std::exp(-x * x); }
+  static T slope(T x, T, const Settings&) {
+    return T(2 * std::numbers::inv_sqrtpi) * std::exp(-x * x);
+  }
 };
 
 struct Exp {
   static constexpr std::string_view name = "Exp";
   template <class T>
-  static T value(T x, T, const Settings&) { return std::exp(x); }
+  static T value(T x, T, const Settings&) {
+    return std::exp(x);
+  }
   template <class T>
-  static T slope(T x, T, const Settings&) { return std::exp(x); }
+  static T slope(T x, T, const Settings&) {
+    return std::exp(x);
+  }
 };
 
 struct Log {
   static constexpr std::string_view name = "Log";
   template <class T>
-  static T value(T x, T, const Settings&) { return std::log(x); }
+  static T value(T x, T, const Settings&) {
+    return std::log(x);
+  }
   template <class T>
-  static T slope(T x, T, const Settings&) { return 1 / x; }
+  static T slope(T x, T, const Settings&) {
+    return 1 / x;
+  }
 };
 
 struct Neg {
@@ -142,6 +158,12 @@ struct Steps {
   static T slope(T, T, const Settings&) {
     return 0;
   }
+  /// The step itself is the choice. Halves and whole numbers are all the places where a step may end.
+  template <class T>
+  static Choice choice(T side) {
+    const double twice = 2 * static_cast<double>(side);
+    return {static_cast<Index>(Step::value(side)), std::abs(twice - std::nearbyint(twice)) / 2};
+  }
 };
 
 struct FloorStep {
@@ -194,18 +216,24 @@ struct NotStep {
 };
 using Not = Steps<NotStep>;
 
-/// To another type of number, by the attribute `to`: "float" (any floating type; nothing happens, everything is
-/// computed in one type), "int" (cut off towards 0) or "bool" (1 where the entry is not 0). The last two are steps.
+/// To another type of number, by the attribute `to`: "float" (any floating type; nothing happens, everything
+/// is computed in one type), "int" (cut off towards 0) or "bool" (1 where the entry is not 0). The last two
+/// are steps.
 struct Cast {
   static constexpr std::string_view name = "Cast";
-  enum Target { floating, integer, boolean };
+  static constexpr double floating = 0;
+  static constexpr double integer = 1;
+  static constexpr double boolean = 2;
   static Settings read(const Attributes& attributes) {
     const std::string to = attributes.text("to", "float");
     if (to == "float") return {floating, 0};
     if (to == "int") return {integer, 0};
     if (to == "bool") return {boolean, 0};
-    throw Error(ErrorKind::input, {.what = "Cast has no such target", .where = "attribute to", .got = to,
-                                   .expected = "float, int or bool", .cure = {}});
+    throw Error(ErrorKind::input, {.what = "Cast has no such target",
+                                   .where = "attribute to",
+                                   .got = to,
+                                   .expected = "float, int or bool",
+                                   .cure = {}});
   }
   static std::optional<double> factor(const Settings& s) {
     return s.a == floating ? std::optional(1.0) : std::nullopt;
@@ -225,8 +253,8 @@ struct Cast {
 }  // namespace
 
 void add_function_ops(std::vector<std::unique_ptr<Op>>& table) {
-  add_elementwise<Identity, Erf, Exp, Log, Neg, Abs, Sqrt, Sin, Cos, Tan, Reciprocal, Floor, Ceil, Round, Sign, Not,
-                  Cast>(table);
+  add_elementwise<Identity, Erf, Exp, Log, Neg, Abs, Sqrt, Sin, Cos, Tan, Reciprocal, Floor, Ceil, Round,
+                  Sign, Not, Cast>(table);
 }
 
 }  // namespace tangra::ops

@@ -1,5 +1,5 @@
-// BatchNormalization with its running statistics: y = scale (x - mean) / sqrt(variance + epsilon) + bias by channel, the
-// first axis. Any of the five inputs may be a parameter.
+// BatchNormalization with its running statistics: y = scale (x - mean) / sqrt(variance + epsilon) + bias by
+// channel, the first axis. Any of the five inputs may be a parameter.
 #include <array>
 #include <cmath>
 
@@ -15,10 +15,12 @@ class BatchNormalization final : public OpOf<BatchNormalization> {
 
   std::vector<Shape> infer(const Node& node, std::span<const Shape> inputs) const override {
     require_inputs(node, inputs, 5, 5);
-    if (inputs[0].rank() < 1) refuse(node, "the input has no channels", to_string(inputs[0]), "one axis or more");
+    if (inputs[0].rank() < 1)
+      refuse(node, "the input has no channels", to_string(inputs[0]), "one axis or more");
     const Shape channels{inputs[0][0]};
     for (const Shape& shape : inputs.subspan(1)) {
-      if (shape != channels) refuse(node, "an input does not fit the channels", to_string(shape), to_string(channels));
+      if (shape != channels)
+        refuse(node, "an input does not fit the channels", to_string(shape), to_string(channels));
     }
     return {inputs[0]};
   }
@@ -91,7 +93,8 @@ class BatchNormalization final : public OpOf<BatchNormalization> {
     T by_variance() const { return -scale * inverse * inverse / 2; }
   };
 
-  /// Calls use(sample, channel's number, its first entry, its end, channel) for every channel of every sample.
+  /// Calls use(sample, channel's number, its first entry, its end, channel) for every channel of every
+  /// sample.
   template <class T, class Use>
   static void each_channel(const Call<T>& call, Index directions, const Use& use) {
     const auto epsilon = static_cast<T>(call.node.attributes.real("epsilon", 1e-5));

@@ -1,6 +1,7 @@
-// Normalisations by the mean and the variance of the sample itself: y = scale (x - mean) / sqrt(variance + epsilon)
-// + bias over groups of entries that lie behind one another. A member of the family states its groups, and to which
-// entries scale and bias belong.
+// Normalisations by the mean and the variance of the sample itself: y = scale (x - mean) / sqrt(variance +
+// epsilon)
+// + bias over groups of entries that lie behind one another. A member of the family states its groups, and to
+// which entries scale and bias belong.
 #include <cmath>
 
 #include "tangra/ops/loops.h"
@@ -19,7 +20,9 @@ struct Layout {
   std::vector<Index> bias;   ///< empty without a bias
 };
 
-bool has(const Node& node, std::size_t input) { return node.inputs.size() > input && node.inputs[input] != no_id; }
+bool has(const Node& node, std::size_t input) {
+  return node.inputs.size() > input && node.inputs[input] != no_id;
+}
 
 /// Over the axes from `axis` on; scale and bias broadcast to x.
 struct OverLastAxes {
@@ -27,8 +30,11 @@ struct OverLastAxes {
     const Shape& x = inputs[0];
     const Index axis = resolved_axis(node, node.attributes.integer("axis", -1), x.rank());
     require_broadcasts_to(node, inputs[1], x, "the scale");
-    Layout layout{.groups = x.elements(0, axis), .length = x.elements(axis, x.rank()),
-                  .epsilon = node.attributes.real("epsilon", 1e-5), .scale = broadcast_map(inputs[1], x), .bias = {}};
+    Layout layout{.groups = x.elements(0, axis),
+                  .length = x.elements(axis, x.rank()),
+                  .epsilon = node.attributes.real("epsilon", 1e-5),
+                  .scale = broadcast_map(inputs[1], x),
+                  .bias = {}};
     if (biased) {
       require_broadcasts_to(node, inputs[2], x, "the bias");
       layout.bias = broadcast_map(inputs[2], x);
@@ -37,8 +43,8 @@ struct OverLastAxes {
   }
 };
 
-/// Over the first axis, the channels, in `groups` pieces and over all that follows. Scale and bias have one entry for
-/// each channel or one for each group.
+/// Over the first axis, the channels, in `groups` pieces and over all that follows. Scale and bias have one
+/// entry for each channel or one for each group.
 struct OverChannels {
   static Layout layout(const Node& node, std::span<const Shape> inputs, Index groups) {
     const Shape& x = inputs[0];
@@ -47,8 +53,11 @@ struct OverChannels {
       refuse(node, "the channels do not divide into the groups",
              std::to_string(channels) + " channels, " + std::to_string(groups) + " groups");
     }
-    Layout layout{.groups = groups, .length = x.elements() / groups,
-                  .epsilon = node.attributes.real("epsilon", 1e-5), .scale = {}, .bias = {}};
+    Layout layout{.groups = groups,
+                  .length = x.elements() / groups,
+                  .epsilon = node.attributes.real("epsilon", 1e-5),
+                  .scale = {},
+                  .bias = {}};
     const auto map = [&](const Shape& gain) {
       if (gain != Shape{channels} && gain != Shape{groups}) {
         refuse(node, "scale or bias does not fit the channels", to_string(gain), to_string(Shape{channels}));
@@ -135,8 +144,8 @@ Normalised<T> normalised(const Layout& layout, bool centred, const T* x) {
   return result;
 }
 
-/// line := (1 / deviation) (1 - x x^T / n) (line - its mean), the Jacobian of one group's normalised entries, which is
-/// symmetric (without the mean where the group was not centred).
+/// line := (1 / deviation) (1 - x x^T / n) (line - its mean), the Jacobian of one group's normalised entries,
+/// which is symmetric (without the mean where the group was not centred).
 template <class T>
 void apply_jacobian(const Layout& layout, bool centred, const T* x, T inverse, T* line) {
   const auto count = static_cast<T>(layout.length);
@@ -231,17 +240,16 @@ class Normalisation final : public OpOf<Normalisation<F>> {
   template <class T>
   static void apply_jacobians(const Layout& layout, const Normalised<T>& unit, std::vector<T>& line) {
     for (Index g = 0; g < layout.groups; ++g) {
-      apply_jacobian(layout, F::centred, unit.x.data() + g * layout.length, unit.inverse[static_cast<std::size_t>(g)],
-                     line.data() + g * layout.length);
+      apply_jacobian(layout, F::centred, unit.x.data() + g * layout.length,
+                     unit.inverse[static_cast<std::size_t>(g)], line.data() + g * layout.length);
     }
   }
 
   template <class T, class Use>
   static void each_sample(const Call<T>& call, Index directions, const Use& use) {
     const Layout layout = F::layout(call.node, call.input_shapes);
-    for_samples(call, 8 * (1 + directions) * call.output_shapes[0].elements(), [&](Index i) {
-      use(i, layout, normalised(layout, F::centred, call.inputs[0].at(i)));
-    });
+    for_samples(call, 8 * (1 + directions) * call.output_shapes[0].elements(),
+                [&](Index i) { use(i, layout, normalised(layout, F::centred, call.inputs[0].at(i))); });
   }
 };
 

@@ -15,8 +15,10 @@ struct Response {
   double bias;
 
   explicit Response(const Node& node)
-      : size(node.attributes.integer("size", 0)), alpha(node.attributes.real("alpha", 1e-4)),
-        beta(node.attributes.real("beta", 0.75)), bias(node.attributes.real("bias", 1)) {}
+      : size(node.attributes.integer("size", 0)),
+        alpha(node.attributes.real("alpha", 1e-4)),
+        beta(node.attributes.real("beta", 0.75)),
+        bias(node.attributes.real("bias", 1)) {}
   /// The channels around c: [first(c), last(c)].
   Index first(Index c) const { return std::max<Index>(0, c - (size - 1) / 2); }
   Index last(Index c, Index channels) const { return std::min(channels - 1, c + size / 2); }
@@ -28,7 +30,8 @@ class LRN final : public OpOf<LRN> {
 
   std::vector<Shape> infer(const Node& node, std::span<const Shape> inputs) const override {
     require_inputs(node, inputs, 1, 1);
-    if (inputs[0].rank() < 1) refuse(node, "the input has no channels", to_string(inputs[0]), "one axis or more");
+    if (inputs[0].rank() < 1)
+      refuse(node, "the input has no channels", to_string(inputs[0]), "one axis or more");
     const Index size = Response(node).size;
     if (size < 1) refuse(node, "the size has to be given and positive", std::to_string(size), "1 or more");
     return {inputs[0]};
@@ -54,7 +57,8 @@ class LRN final : public OpOf<LRN> {
         const T* from = cotangents[0] + row * std::ssize(facts.gain);
         T* to = results[0] + row * std::ssize(facts.gain);
         for (std::size_t e = 0; e < facts.gain.size(); ++e) to[e] += facts.gain[e] * from[e];
-        facts.each_pair([&](std::size_t e, std::size_t other) { to[other] -= facts.drop[e] * x[other] * from[e]; });
+        facts.each_pair(
+            [&](std::size_t e, std::size_t other) { to[other] -= facts.drop[e] * x[other] * from[e]; });
       }
     });
   }
@@ -68,7 +72,8 @@ class LRN final : public OpOf<LRN> {
         const T* from = tangents[0].at(i) + r * std::ssize(facts.gain);
         T* to = results[0] + (i * directions + r) * std::ssize(facts.gain);
         for (std::size_t e = 0; e < facts.gain.size(); ++e) to[e] = facts.gain[e] * from[e];
-        facts.each_pair([&](std::size_t e, std::size_t other) { to[e] -= facts.drop[e] * x[other] * from[other]; });
+        facts.each_pair(
+            [&](std::size_t e, std::size_t other) { to[e] -= facts.drop[e] * x[other] * from[other]; });
       }
     });
   }
@@ -102,7 +107,8 @@ class LRN final : public OpOf<LRN> {
     const Shape& shape = call.input_shapes[0];
     const auto size = static_cast<std::size_t>(shape.elements());
     for_samples(call, 2 * (response.size + 16) * directions * shape.elements(), [&](Index i) {
-      Facts<T> facts{response, shape[0], shape.elements(1, shape.rank()), std::vector<T>(size), std::vector<T>(size)};
+      Facts<T> facts{response, shape[0], shape.elements(1, shape.rank()), std::vector<T>(size),
+                     std::vector<T>(size)};
       const T* x = call.inputs[0].at(i);
       facts.each_pair([&](std::size_t e, std::size_t other) { facts.gain[e] += x[other] * x[other]; });
       const T share = static_cast<T>(response.alpha / static_cast<double>(response.size));

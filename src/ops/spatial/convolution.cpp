@@ -1,6 +1,6 @@
-// Conv and ConvTranspose with one to three spatial axes, as ONNX defines them, for one sample: x (C, spatial), weight
-// (C', C / groups, kernel) of a convolution or (C, C' / groups, kernel) of a transposed one, and optionally a bias (C').
-// The one is the adjoint of the other, so both are products of a Correlation.
+// Conv and ConvTranspose with one to three spatial axes, as ONNX defines them, for one sample: x (C,
+// spatial), weight (C', C / groups, kernel) of a convolution or (C, C' / groups, kernel) of a transposed one,
+// and optionally a bias (C'). The one is the adjoint of the other, so both are products of a Correlation.
 #include "tangra/ops/loops.h"
 #include "tangra/ops/spatial/correlation.h"
 #include "tangra/ops/table.h"
@@ -8,12 +8,16 @@
 namespace tangra::ops {
 namespace {
 
-bool has_bias(const Node& node) { return node.inputs.size() == 3 && node.inputs[2] != no_id; }
+bool has_bias(const Node& node) {
+  return node.inputs.size() == 3 && node.inputs[2] != no_id;
+}
 
-Index groups_of(const Node& node) { return node.attributes.integer("group", 1); }
+Index groups_of(const Node& node) {
+  return node.attributes.integer("group", 1);
+}
 
-/// Checks what both operators share: that the weight's first two axes go with x, that the kernel is as said, and that
-/// the bias has one entry a channel. `channels` are those of the result.
+/// Checks what both operators share: that the weight's first two axes go with x, that the kernel is as said,
+/// and that the bias has one entry a channel. `channels` are those of the result.
 void check_operands(const Node& node, std::span<const Shape> inputs, Index channels) {
   const Shape& weight = inputs[1];
   const Shape kernel = spatial_part(weight, 2);
@@ -49,7 +53,8 @@ template <class T>
 void start_with(Rows<const T> bias, Index rows, Index channels, Index size, T* result) {
   if (bias.data == nullptr) return fill_zero(result, rows * channels * size);
   for (Index row = 0; row < rows; ++row) {
-    for (Index c = 0; c < channels; ++c) std::fill_n(result + (row * channels + c) * size, size, bias.at(row)[c]);
+    for (Index c = 0; c < channels; ++c)
+      std::fill_n(result + (row * channels + c) * size, size, bias.at(row)[c]);
   }
 }
 
@@ -109,7 +114,7 @@ struct Backwards {
 struct Extent {
   Window window;
   Index groups;
-  Index channels;  ///< of the result
+  Index channels;         ///< of the result
   Index in, out, weight;  ///< entries of one sample
   Index size;             ///< entries of one channel of the result
 
@@ -133,7 +138,8 @@ class Convolution final : public OpOf<Convolution<Kind>> {
     Kind::check(node, inputs);
     const Extent extent = Extent::of(node, inputs, Kind{});
     const Window& window = extent.window;
-    return {channels_and(extent.channels, Kind::transposed ? window.image : window.positions, inputs[0].rank() - 1)};
+    return {channels_and(extent.channels, Kind::transposed ? window.image : window.positions,
+                         inputs[0].rank() - 1)};
   }
 
   template <class T>
@@ -157,13 +163,16 @@ class Convolution final : public OpOf<Convolution<Kind>> {
     if (results[0] != nullptr) {
       const Rows<const T> weights{call.inputs[1].data, call.inputs[1].stride, 0, R};
       const Rows<T> to{results[0], R * extent.in, extent.in, R};
-      if constexpr (Kind::transposed) core.correlate(rows, g, weights, true, to);
-      else core.spread(rows, g, weights, to);
+      if constexpr (Kind::transposed)
+        core.correlate(rows, g, weights, true, to);
+      else
+        core.spread(rows, g, weights, to);
     }
     if (results[1] != nullptr) {
       const Operand<T>& x = call.inputs[0];
       if constexpr (Kind::transposed) {
-        core.add_weights(rows, 1, g, {x.data, x.stride, 0, R}, {results[1], R * extent.weight, extent.weight, R});
+        core.add_weights(rows, 1, g, {x.data, x.stride, 0, R},
+                         {results[1], R * extent.weight, extent.weight, R});
       } else {
         core.add_weights(call.samples, R, {x.data, x.stride, 0, 1}, {cotangents[0], R * extent.out, 0, 1},
                          {results[1], R * extent.weight, 0, 1});
@@ -185,10 +194,12 @@ class Convolution final : public OpOf<Convolution<Kind>> {
     const auto tangent = [&](std::size_t k, Index size) {
       return Rows<const T>{tangents[k].data, tangents[k].stride, size, R};
     };
-    const auto value = [&](std::size_t k) { return Rows<const T>{call.inputs[k].data, call.inputs[k].stride, 0, R}; };
+    const auto value = [&](std::size_t k) {
+      return Rows<const T>{call.inputs[k].data, call.inputs[k].stride, 0, R};
+    };
     const bool moved_bias = tangents.size() == 3 && tangents[2];
-    start_with<T>(moved_bias ? tangent(2, extent.channels) : Rows<const T>{}, rows, extent.channels, extent.size,
-                  results[0]);
+    start_with<T>(moved_bias ? tangent(2, extent.channels) : Rows<const T>{}, rows, extent.channels,
+                  extent.size, results[0]);
     if (tangents[0]) apply<T>(core, rows, tangent(0, extent.in), value(1), to);
     if (tangents[1]) apply<T>(core, rows, value(0), tangent(1, extent.weight), to);
   }
@@ -206,7 +217,8 @@ class Convolution final : public OpOf<Convolution<Kind>> {
   OuterUse<float> outer_use(const Call<float>& call, Index directions, const float* g, int) const override {
     return use(call, directions, g);
   }
-  OuterUse<double> outer_use(const Call<double>& call, Index directions, const double* g, int) const override {
+  OuterUse<double> outer_use(const Call<double>& call, Index directions, const double* g,
+                             int) const override {
     return use(call, directions, g);
   }
 
@@ -218,19 +230,26 @@ class Convolution final : public OpOf<Convolution<Kind>> {
   template <class T>
   static Correlation<T> products(const Call<T>& call, const Extent& extent) {
     const Index in = call.input_shapes[0][0];
-    return {call.context, call.engine, extent.window, Kind::transposed ? extent.channels : in,
-            Kind::transposed ? in : extent.channels, extent.groups};
+    return {call.context,
+            call.engine,
+            extent.window,
+            Kind::transposed ? extent.channels : in,
+            Kind::transposed ? in : extent.channels,
+            extent.groups};
   }
 
   /// Adds the convolution of x and weights to the results.
   template <class T>
-  static void apply(const Correlation<T>& core, Index rows, Rows<const T> x, Rows<const T> weights, Rows<T> to) {
-    if constexpr (Kind::transposed) core.spread(rows, x, weights, to);
-    else core.correlate(rows, x, weights, true, to);
+  static void apply(const Correlation<T>& core, Index rows, Rows<const T> x, Rows<const T> weights,
+                    Rows<T> to) {
+    if constexpr (Kind::transposed)
+      core.spread(rows, x, weights, to);
+    else
+      core.correlate(rows, x, weights, true, to);
   }
 
-  /// The weight [M, K] is the matrix (c, k) of a convolution. That of a transposed one is (k, c): its patches are those
-  /// of the cotangent.
+  /// The weight [M, K] is the matrix (c, k) of a convolution. That of a transposed one is (k, c): its patches
+  /// are those of the cotangent.
   template <class T>
   static OuterUse<T> use(const Call<T>& call, Index directions, const T* g) {
     const Extent extent = Extent::of(call.node, call.input_shapes, Kind{});
@@ -242,8 +261,13 @@ class Convolution final : public OpOf<Convolution<Kind>> {
     const Index R = directions;
     const Rows<const T> x{call.inputs[0].data, call.inputs[0].stride, 0, 1};
     const Rows<const T> cotangents{g, R * extent.out, extent.out, R};
-    OuterUse<T> result{.positions = D, .channels = Kind::transposed ? K : M, .fan_in = Kind::transposed ? M : K,
-                       .transposed = Kind::transposed, .left_is_cotangent = false, .right_is_input = false, .left = {},
+    OuterUse<T> result{.positions = D,
+                       .channels = Kind::transposed ? K : M,
+                       .fan_in = Kind::transposed ? M : K,
+                       .transposed = Kind::transposed,
+                       .left_is_cotangent = false,
+                       .right_is_input = false,
+                       .left = {},
                        .right = {}};
     if constexpr (Kind::transposed) {
       result.left = core.patches(n * R, cotangents, {n, R, D, K});

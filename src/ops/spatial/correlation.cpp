@@ -25,8 +25,8 @@ T* room(Tensor<T>& memory, Index count) {
 }  // namespace
 
 template <class T>
-Correlation<T>::Correlation(const Context& context, linalg::Engine engine, const Window& window, Index image_channels,
-                            Index map_channels, Index groups)
+Correlation<T>::Correlation(const Context& context, linalg::Engine engine, const Window& window,
+                            Index image_channels, Index map_channels, Index groups)
     : context_(context),
       engine_(engine),
       patches_(window),
@@ -45,7 +45,8 @@ void Correlation<T>::each_task(Index count, Index rows, const Body& body) const 
   std::vector<Scratch> scratch(static_cast<std::size_t>(threads));
   const Index work = rows * groups_ * map_channels_ * fan_in_ * positions_;
   if (count >= threads && work >= worth_threads) {
-    context_.pool.parallel_for(count, [&](Index item, int worker) { body(item, scratch[static_cast<std::size_t>(worker)]); });
+    context_.pool.parallel_for(
+        count, [&](Index item, int worker) { body(item, scratch[static_cast<std::size_t>(worker)]); });
   } else {
     for (Index item = 0; item < count; ++item) body(item, scratch.front());
   }
@@ -55,7 +56,9 @@ template <class T>
 typename Correlation<T>::Piece Correlation<T>::piece_size(bool shared_weights) const {
   const Index columns = std::max(fewest_columns, patch_entries / fan_in_);
   const bool together = shared_weights && positions_ < positions_alone;
-  return {.row = 0, .count = together ? std::max<Index>(1, columns / positions_) : 1, .first = 0,
+  return {.row = 0,
+          .count = together ? std::max<Index>(1, columns / positions_) : 1,
+          .first = 0,
           .last = std::min(positions_, columns)};
 }
 
@@ -68,8 +71,8 @@ MatrixView<const T> Correlation<T>::gathered(const Piece& piece, Rows<const T> i
   }
   T* to = room(scratch.patches, fan_in_ * piece.columns());
   for (Index k = 0; k < piece.count; ++k) {
-    patches_.gather(images.at(piece.row + k) + offset, image_channels_, piece.first, piece.last, to + k * positions_,
-                    piece.columns(), 1);
+    patches_.gather(images.at(piece.row + k) + offset, image_channels_, piece.first, piece.last,
+                    to + k * positions_, piece.columns(), 1);
   }
   return matrix<const T>(to, fan_in_, piece.columns());
 }
@@ -92,8 +95,8 @@ MatrixView<const T> Correlation<T>::map_view(const Piece& piece, Rows<const T> m
 }
 
 template <class T>
-void Correlation<T>::correlate(const Piece& piece, Rows<const T> images, Rows<const T> weights, bool accumulate,
-                               Rows<T> maps, Scratch& scratch) const {
+void Correlation<T>::correlate(const Piece& piece, Rows<const T> images, Rows<const T> weights,
+                               bool accumulate, Rows<T> maps, Scratch& scratch) const {
   for (Index group = 0; group < groups_; ++group) {
     const MatrixView<const T> patches = gathered(piece, images, group, scratch);
     const MatrixView<const T> weight =
@@ -101,7 +104,8 @@ void Correlation<T>::correlate(const Piece& piece, Rows<const T> images, Rows<co
     const Index offset = group * map_channels_ * positions_;
     if (piece.count == 1) {
       T* to = maps.at(piece.row) + offset + piece.first;
-      gemm<T>(context_, engine_, weight, patches, accumulate, {to, map_channels_, piece.columns(), positions_, 1});
+      gemm<T>(context_, engine_, weight, patches, accumulate,
+              {to, map_channels_, piece.columns(), positions_, 1});
       continue;
     }
     const Index columns = piece.columns();
@@ -113,7 +117,8 @@ void Correlation<T>::correlate(const Piece& piece, Rows<const T> images, Rows<co
     gemm<T>(context_, engine_, weight, patches, accumulate, matrix(together, map_channels_, columns));
     for (Index k = 0; k < piece.count; ++k) {
       for (Index m = 0; m < map_channels_; ++m) {
-        std::copy_n(together + m * columns + k * positions_, positions_, maps.at(piece.row + k) + offset + m * positions_);
+        std::copy_n(together + m * columns + k * positions_, positions_,
+                    maps.at(piece.row + k) + offset + m * positions_);
       }
     }
   }
@@ -123,12 +128,15 @@ template <class T>
 void Correlation<T>::correlate(Index rows, Rows<const T> images, Rows<const T> weights, bool accumulate,
                                Rows<T> maps) const {
   const Piece size = piece_size(weights.shared());
-  const Index pieces = (positions_ + size.last - 1) / size.last;  // of one row; 1 where rows are taken together
+  const Index pieces =
+      (positions_ + size.last - 1) / size.last;  // of one row; 1 where rows are taken together
   const Index blocks = (rows + size.count - 1) / size.count;
   each_task(blocks * pieces, rows, [&](Index item, Scratch& scratch) {
     const Index row = item / pieces * size.count;
     const Index first = item % pieces * size.last;
-    const Piece piece{.row = row, .count = std::min(size.count, rows - row), .first = first,
+    const Piece piece{.row = row,
+                      .count = std::min(size.count, rows - row),
+                      .first = first,
                       .last = std::min(positions_, first + size.last)};
     correlate(piece, images, weights, accumulate, maps, scratch);
   });
@@ -164,7 +172,9 @@ void Correlation<T>::spread(Index rows, Rows<const T> maps, Rows<const T> weight
   each_task((rows + size.count - 1) / size.count, rows, [&](Index item, Scratch& scratch) {
     const Index row = item * size.count;
     for (Index first = 0; first < positions_; first += size.last) {
-      const Piece piece{.row = row, .count = std::min(size.count, rows - row), .first = first,
+      const Piece piece{.row = row,
+                        .count = std::min(size.count, rows - row),
+                        .first = first,
                         .last = std::min(positions_, first + size.last)};
       spread(piece, maps, weights, images, scratch);
     }
@@ -180,14 +190,15 @@ void Correlation<T>::add_weights(Index rows, Index stack, Rows<const T> images, 
   const Index height = groups_ == 1 ? stack * map_channels_ : map_channels_;
   each_task(rows, rows * stack, [&](Index row, Scratch& scratch) {
     for (Index first = 0; first < positions_; first += size.last) {
-      const Piece piece{.row = row, .count = 1, .first = first, .last = std::min(positions_, first + size.last)};
+      const Piece piece{
+          .row = row, .count = 1, .first = first, .last = std::min(positions_, first + size.last)};
       for (Index group = 0; group < groups_; ++group) {
         const MatrixView<const T> patches = gathered(piece, images, group, scratch);
         for (Index k = 0; k < products; ++k) {
           const Index channel = (k * groups_ + group) * map_channels_;
           const T* map = maps.at(row) + channel * positions_ + first;
-          gemm<T>(context_, engine_, {map, height, piece.columns(), positions_, 1}, patches.transposed(), true,
-                  matrix(weights.at(row) + channel * fan_in_, height, fan_in_));
+          gemm<T>(context_, engine_, {map, height, piece.columns(), positions_, 1}, patches.transposed(),
+                  true, matrix(weights.at(row) + channel * fan_in_, height, fan_in_));
         }
       }
     }
@@ -198,7 +209,8 @@ template <class T>
 Tensor<T> Correlation<T>::patches(Index rows, Rows<const T> images, Shape shape) const {
   auto result = Tensor<T>::uninitialized(std::move(shape));
   each_task(rows, rows, [&](Index row, Scratch&) {
-    patches_.gather(images.at(row), image_channels_, 0, positions_, result.data() + row * positions_ * fan_in_, 1, fan_in_);
+    patches_.gather(images.at(row), image_channels_, 0, positions_,
+                    result.data() + row * positions_ * fan_in_, 1, fan_in_);
   });
   return result;
 }

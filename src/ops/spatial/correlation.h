@@ -11,17 +11,20 @@ struct Rows {
   Index direction_stride = 0;
   Index directions = 1;  ///< R
 
-  T* at(Index row) const { return data + row / directions * sample_stride + row % directions * direction_stride; }
+  T* at(Index row) const {
+    return data + row / directions * sample_stride + row % directions * direction_stride;
+  }
   /// All rows are the same array.
   bool shared() const { return sample_stride == 0 && (direction_stride == 0 || directions == 1); }
 };
 
-/// The three products of a convolution between images [groups * I, image], maps [groups * M, positions] and weights
-/// [groups * M, I, kernel]; by groups they are the matrices patches P [K, D], map Y [M, D] and weight W [M, K], K = I * taps.
-/// A convolution reads images and writes maps; a transposed one reads maps and writes images.
+/// The three products of a convolution between images [groups * I, image], maps [groups * M, positions] and
+/// weights [groups * M, I, kernel]; by groups they are the matrices patches P [K, D], map Y [M, D] and weight
+/// W [M, K], K = I * taps. A convolution reads images and writes maps; a transposed one reads maps and writes
+/// images.
 ///
-/// Patches are made a few MiB at a time, each thread its own. Their size follows from the shapes of one sample, so
-/// neither the number of threads nor that of samples changes a bit.
+/// Patches are made a few MiB at a time, each thread its own. Their size follows from the shapes of one
+/// sample, so neither the number of threads nor that of samples changes a bit.
 template <class T>
 class Correlation {
  public:
@@ -30,11 +33,12 @@ class Correlation {
               Index map_channels, Index groups);
 
   /// Y (+)= W P for every row.
-  void correlate(Index rows, Rows<const T> images, Rows<const T> weights, bool accumulate, Rows<T> maps) const;
+  void correlate(Index rows, Rows<const T> images, Rows<const T> weights, bool accumulate,
+                 Rows<T> maps) const;
   /// The adjoint by the image: adds W^T Y, each entry where its patch was read.
   void spread(Index rows, Rows<const T> maps, Rows<const T> weights, Rows<T> images) const;
-  /// The adjoint by the weight: W += Y P^T. A row of maps and weights holds `stack` arrays, one behind the other, that
-  /// meet the same image.
+  /// The adjoint by the weight: W += Y P^T. A row of maps and weights holds `stack` arrays, one behind the
+  /// other, that meet the same image.
   void add_weights(Index rows, Index stack, Rows<const T> images, Rows<const T> maps, Rows<T> weights) const;
 
   /// P^T of every row, for one group: [rows, D, K].
@@ -62,9 +66,10 @@ class Correlation {
   Piece piece_size(bool shared_weights) const;
   MatrixView<const T> gathered(const Piece& piece, Rows<const T> images, Index group, Scratch& scratch) const;
   MatrixView<const T> map_view(const Piece& piece, Rows<const T> maps, Index group, Scratch& scratch) const;
-  void correlate(const Piece& piece, Rows<const T> images, Rows<const T> weights, bool accumulate, Rows<T> maps,
-                 Scratch& scratch) const;
-  void spread(const Piece& piece, Rows<const T> maps, Rows<const T> weights, Rows<T> images, Scratch& scratch) const;
+  void correlate(const Piece& piece, Rows<const T> images, Rows<const T> weights, bool accumulate,
+                 Rows<T> maps, Scratch& scratch) const;
+  void spread(const Piece& piece, Rows<const T> maps, Rows<const T> weights, Rows<T> images,
+              Scratch& scratch) const;
 
   const Context& context_;
   linalg::Engine engine_;

@@ -16,8 +16,11 @@ void PatchMap::each_line(Index first, Index last, const Use& use) const {
   for (Index d = first; d < last;) {
     const Index line = d / width;
     const Index end = std::min(last, (line + 1) * width);
-    use(Line{.z = line / window_.positions[1], .y = line % window_.positions[1], .first = d - line * width,
-             .last = end - line * width, .column = d - first});
+    use(Line{.z = line / window_.positions[1],
+             .y = line % window_.positions[1],
+             .first = d - line * width,
+             .last = end - line * width,
+             .column = d - first});
     d = end;
   }
 }
@@ -56,7 +59,8 @@ void PatchMap::gather(const T* image, Index channels, Index first, Index last, T
         if (outside > inside) std::copy_n(image + entry, outside - inside, target);
         target += outside - inside;
       } else {
-        for (Index x = inside; x < outside; ++x, target += column_stride) *target = image[entry + (x - inside) * stride];
+        for (Index x = inside; x < outside; ++x, target += column_stride)
+          *target = image[entry + (x - inside) * stride];
       }
       for (Index x = outside; x < line.last; ++x, target += column_stride) *target = T(0);
     });
@@ -64,7 +68,8 @@ void PatchMap::gather(const T* image, Index channels, Index first, Index last, T
 }
 
 template <class T>
-void PatchMap::scatter(const T* from, Index row_stride, Index channels, Index first, Index last, T* image) const {
+void PatchMap::scatter(const T* from, Index row_stride, Index channels, Index first, Index last,
+                       T* image) const {
   const Index stride = window_.stride[2];
   each_line(first, last, [&](const Line& line) {
     each_row(line, channels, [&](Index row, Index inside, Index outside, Index entry) {

@@ -3,8 +3,8 @@
 
 namespace tangra::ops {
 
-/// The patches of images: P[k, d], k = (channel, tap) in the order of a convolution's weight, d a position. Entries
-/// in the padding are 0.
+/// The patches of images: P[k, d], k = (channel, tap) in the order of a convolution's weight, d a position.
+/// Entries in the padding are 0.
 class PatchMap {
  public:
   explicit PatchMap(const Window& window);
@@ -15,7 +15,8 @@ class PatchMap {
   template <class T>
   void gather(const T* image, Index channels, Index first, Index last, T* to, Index row_stride,
               Index column_stride) const;
-  /// The adjoint of gather: adds from[k * row_stride + (d - first)] to the entries of the image that P[k, d] is read from.
+  /// The adjoint of gather: adds from[k * row_stride + (d - first)] to the entries of the image that P[k, d]
+  /// is read from.
   template <class T>
   void scatter(const T* from, Index row_stride, Index channels, Index first, Index last, T* image) const;
 
@@ -28,17 +29,19 @@ class PatchMap {
   };
   template <class Use>
   void each_line(Index first, Index last, const Use& use) const;
-  /// Calls use(row, inside positions first, last, entry of the image for position `first`) for each row of P on a line;
-  /// first == last where all of it is padding.
+  /// Calls use(row, inside positions first, last, entry of the image for position `first`) for each row of P
+  /// on a line; first == last where all of it is padding.
   template <class Use>
   void each_row(const Line& line, Index channels, const Use& use) const;
 
   Window window_;
-  std::vector<std::pair<Index, Index>> inside_;  ///< of the last axis: by tap, the positions that lie in the image
+  std::vector<std::pair<Index, Index>>
+      inside_;  ///< of the last axis: by tap, the positions that lie in the image
 };
 
 extern template void PatchMap::gather<float>(const float*, Index, Index, Index, float*, Index, Index) const;
-extern template void PatchMap::gather<double>(const double*, Index, Index, Index, double*, Index, Index) const;
+extern template void PatchMap::gather<double>(const double*, Index, Index, Index, double*, Index,
+                                              Index) const;
 extern template void PatchMap::scatter<float>(const float*, Index, Index, Index, Index, float*) const;
 extern template void PatchMap::scatter<double>(const double*, Index, Index, Index, Index, double*) const;
 

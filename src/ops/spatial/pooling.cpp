@@ -1,5 +1,5 @@
-// Pooling: every entry of the result is made of one window of one channel. A family member states its value and its
-// slopes within a window; pull-back and push-forward follow.
+// Pooling: every entry of the result is made of one window of one channel. A family member states its value
+// and its slopes within a window; pull-back and push-forward follow.
 #include <cmath>
 #include <limits>
 
@@ -10,7 +10,8 @@
 namespace tangra::ops {
 namespace {
 
-/// The entries of a channel that one window meets: per axis the first one, their number and the distance between them.
+/// The entries of a channel that one window meets: per axis the first one, their number and the distance
+/// between them.
 struct Taps {
   struct Span {
     Index first = 0;
@@ -47,8 +48,10 @@ class Windows {
       for (Index p = 0; p < window.positions[axis]; ++p) {
         const auto [first, last] = window.taps_inside(axis, p, 0, window.image[axis]);
         const auto [counted_first, counted_last] = window.taps_inside(axis, p, low, high);
-        spans_[axis].push_back({.first = p * window.stride[axis] - window.begin[axis] + first * window.dilation[axis],
-                                .count = last - first, .step = window.dilation[axis]});
+        spans_[axis].push_back(
+            {.first = p * window.stride[axis] - window.begin[axis] + first * window.dilation[axis],
+             .count = last - first,
+             .step = window.dilation[axis]});
         counted_[axis].push_back(counted_last - counted_first);
       }
     }
@@ -95,16 +98,22 @@ struct Max {
 
   explicit Max(const Node&) {}
   template <class T>
-  T value(const T* x, const T* side, const Taps& taps) const { return x[winner(side, taps)]; }
+  T value(const T* x, const T* side, const Taps& taps) const {
+    return x[winner(side, taps)];
+  }
   template <class T, class Use>
-  void slopes(const T*, const T* side, T, const Taps& taps, const Use& use) const { use(winner(side, taps), T(1)); }
+  void slopes(const T*, const T* side, T, const Taps& taps, const Use& use) const {
+    use(winner(side, taps), T(1));
+  }
 };
 
 struct Average {
   static constexpr std::string_view name = "AveragePool";
   static constexpr std::string_view global_name = "GlobalAveragePool";
   static constexpr bool chooses = false;
-  static bool counts_padding(const Node& node) { return node.attributes.integer("count_include_pad", 0) != 0; }
+  static bool counts_padding(const Node& node) {
+    return node.attributes.integer("count_include_pad", 0) != 0;
+  }
   static bool needs_an_entry(const Node& node) { return !counts_padding(node); }
 
   explicit Average(const Node&) {}
@@ -121,8 +130,8 @@ struct Average {
   }
 };
 
-/// y = (sum |x|^p)^(1/p); padding counts as 0. The norm of 0 has derivative 0, and so has |x| at 0. Only for p = 1 is
-/// there a kink at 0 for `side` to decide on.
+/// y = (sum |x|^p)^(1/p); padding counts as 0. The norm of 0 has derivative 0, and so has |x| at 0. Only for
+/// p = 1 is there a kink at 0 for `side` to decide on.
 struct Lp {
   static constexpr std::string_view name = "LpPool";
   static constexpr std::string_view global_name = "GlobalLpPool";
@@ -157,7 +166,9 @@ struct Lp {
   std::vector<double> kinks() const { return p == 1 ? std::vector<double>{0} : std::vector<double>{}; }
 
   template <class T>
-  static T sign(T x) { return T(x > 0) - T(x < 0); }
+  static T sign(T x) {
+    return T(x > 0) - T(x < 0);
+  }
   template <class T>
   static T power(T x, Index exponent) {
     return exponent == 1 ? x : exponent == 2 ? x * x : std::pow(x, static_cast<T>(exponent));
@@ -232,7 +243,8 @@ class Pool final : public OpOf<Pool<F, global>> {
           const Index best = winner(side, taps);
           double lead = std::numeric_limits<double>::infinity();
           taps.each([&](Index e) {
-            if (e != best) lead = std::min(lead, static_cast<double>(side[best]) - static_cast<double>(side[e]));
+            if (e != best)
+              lead = std::min(lead, static_cast<double>(side[best]) - static_cast<double>(side[e]));
           });
           result.push_back({.entry = c * facts.in + best, .lead = lead});
         });
@@ -242,8 +254,10 @@ class Pool final : public OpOf<Pool<F, global>> {
   }
 
   std::vector<double> kinks(const Node& node) const override {
-    if constexpr (requires { F(node).kinks(); }) return F(node).kinks();
-    else return {};
+    if constexpr (requires { F(node).kinks(); })
+      return F(node).kinks();
+    else
+      return {};
   }
 
  private:
@@ -270,8 +284,10 @@ class Pool final : public OpOf<Pool<F, global>> {
   }
 
   static bool counts_padding(const Node& node) {
-    if constexpr (requires { F::counts_padding(node); }) return !global && F::counts_padding(node);
-    else return false;
+    if constexpr (requires { F::counts_padding(node); })
+      return !global && F::counts_padding(node);
+    else
+      return false;
   }
 
   struct Facts {
@@ -305,7 +321,9 @@ class Pool final : public OpOf<Pool<F, global>> {
         const T* side = call.sides[0].at(i) + start;
         const T* y = call.outputs[0].at(i) + c * facts.out;
         facts.windows.each([&](Index d, const Taps& taps) {
-          facts.settings.slopes(x, side, y[d], taps, [&](Index e, T slope) { use(facts, i, start + e, c * facts.out + d, slope); });
+          facts.settings.slopes(x, side, y[d], taps, [&](Index e, T slope) {
+            use(facts, i, start + e, c * facts.out + d, slope);
+          });
         });
       }
     });
@@ -320,6 +338,8 @@ void add_all(std::vector<std::unique_ptr<Op>>& table) {
 
 }  // namespace
 
-void add_pool_ops(std::vector<std::unique_ptr<Op>>& table) { add_all<Max, Average, Lp>(table); }
+void add_pool_ops(std::vector<std::unique_ptr<Op>>& table) {
+  add_all<Max, Average, Lp>(table);
+}
 
 }  // namespace tangra::ops

@@ -9,8 +9,12 @@ namespace {
 constexpr Index most = Index{1} << 31;
 
 /// For positive b.
-Index floor_divide(Index a, Index b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
-Index ceil_divide(Index a, Index b) { return -floor_divide(-a, b); }
+Index floor_divide(Index a, Index b) {
+  return a >= 0 ? a / b : -((-a + b - 1) / b);
+}
+Index ceil_divide(Index a, Index b) {
+  return -floor_divide(-a, b);
+}
 
 /// The integers t in [0, count) with low <= offset + t * step < high.
 std::pair<Index, Index> steps_inside(Index offset, Index step, Index count, Index low, Index high) {
@@ -81,7 +85,8 @@ Index positions_of(const Node& node, const Window& window, std::size_t axis, boo
   const Index room = padded - window.reach(axis);
   if (room < 0) {
     refuse(node, "the kernel is longer than the padded input",
-           std::to_string(window.reach(axis)) + " entries with dilation", std::to_string(padded) + " at most");
+           std::to_string(window.reach(axis)) + " entries with dilation",
+           std::to_string(padded) + " at most");
   }
   const Index stride = window.stride[axis];
   if (!round_up) return room / stride + 1;
@@ -94,7 +99,8 @@ void check_size(const Node& node, const Window::PerAxis& lengths) {
   Index size = 1;
   for (const Index length : lengths) {
     if (length < 1) refuse(node, "the result has no entries", std::to_string(length), "lengths of 1 or more");
-    if (length >= most / size) refuse(node, "the result is too large", std::to_string(length), "below 2^31 entries");
+    if (length >= most / size)
+      refuse(node, "the result is too large", std::to_string(length), "below 2^31 entries");
     size *= length;
   }
 }
@@ -103,7 +109,8 @@ void check_size(const Node& node, const Window::PerAxis& lengths) {
 
 bool Window::is_identity() const {
   for (std::size_t axis = 0; axis < axes; ++axis) {
-    if (kernel[axis] != 1 || stride[axis] != 1 || begin[axis] != 0 || positions[axis] != image[axis]) return false;
+    if (kernel[axis] != 1 || stride[axis] != 1 || begin[axis] != 0 || positions[axis] != image[axis])
+      return false;
   }
   return true;
 }
@@ -144,7 +151,8 @@ Window read_window(const Node& node, const Shape& image, const Shape& kernel) {
     window.image[axis] = image[k];
     if (auto_pad == AutoPad::same_upper || auto_pad == AutoPad::same_lower) {
       const Index count = ceil_divide(image[k], window.stride[axis]);
-      const Index total = std::max<Index>(0, (count - 1) * window.stride[axis] + window.reach(axis) - image[k]);
+      const Index total =
+          std::max<Index>(0, (count - 1) * window.stride[axis] + window.reach(axis) - image[k]);
       window.begin[axis] = auto_pad == AutoPad::same_upper ? total / 2 : total - total / 2;
       window.end[axis] = total - window.begin[axis];
       window.positions[axis] = count;
@@ -161,7 +169,8 @@ Window read_transposed_window(const Node& node, const Shape& positions, const Sh
   Window window = read_common(node, kernel);
   const AutoPad auto_pad = read_auto_pad(node);
   const bool same = auto_pad == AutoPad::same_upper || auto_pad == AutoPad::same_lower;
-  const bool has_shape = node.attributes.has("output_shape") && !node.attributes.integers("output_shape", {}).empty();
+  const bool has_shape =
+      node.attributes.has("output_shape") && !node.attributes.integers("output_shape", {}).empty();
   if (auto_pad == AutoPad::explicit_pads && !has_shape) set_pads(node, window, rank);
   const std::vector<Index> extra = lengths(node, "output_padding", rank, 0, 0);
   std::vector<Index> wanted(static_cast<std::size_t>(rank), 0);
@@ -169,9 +178,11 @@ Window read_transposed_window(const Node& node, const Shape& positions, const Sh
   for (Index k = 0; k < rank; ++k) {
     const std::size_t axis = Window::axes - static_cast<std::size_t>(rank - k);
     window.positions[axis] = positions[k];
-    const Index full = (positions[k] - 1) * window.stride[axis] + window.reach(axis) + extra[static_cast<std::size_t>(k)];
+    const Index full =
+        (positions[k] - 1) * window.stride[axis] + window.reach(axis) + extra[static_cast<std::size_t>(k)];
     if (has_shape || same) {
-      const Index length = has_shape ? wanted[static_cast<std::size_t>(k)] : positions[k] * window.stride[axis];
+      const Index length =
+          has_shape ? wanted[static_cast<std::size_t>(k)] : positions[k] * window.stride[axis];
       const Index total = std::max<Index>(0, full - length);
       window.begin[axis] = auto_pad == AutoPad::same_upper ? total / 2 : total - total / 2;
       window.end[axis] = total - window.begin[axis];

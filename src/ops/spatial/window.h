@@ -7,8 +7,9 @@
 
 namespace tangra::ops {
 
-/// Where a kernel lies on an image, by spatial axes; missing ones lead with length 1. Position p of an axis meets the
-/// entries  p * stride - begin + t * dilation,  t = 0 .. kernel - 1,  of the image; those outside of it are padding.
+/// Where a kernel lies on an image, by spatial axes; missing ones lead with length 1. Position p of an axis
+/// meets the entries  p * stride - begin + t * dilation,  t = 0 .. kernel - 1,  of the image; those outside
+/// of it are padding.
 struct Window {
   static constexpr std::size_t axes = 3;
   using PerAxis = std::array<Index, axes>;
@@ -42,12 +43,12 @@ Shape spatial_part(const Shape& shape, Index first);
 /// Throws unless the shape is one of channels and 1 to 3 spatial axes, all of length 1 or more.
 void require_image(const Node& node, const Shape& shape);
 
-/// Reads strides, dilations, pads, auto_pad and ceil_mode as ONNX defines them for a convolution or a pooling. Positions
-/// of ceil_mode that would start behind the image are left out. Throws Error(input) for attributes that do not fit and
-/// where no position is left.
+/// Reads strides, dilations, pads, auto_pad and ceil_mode as ONNX defines them for a convolution or a
+/// pooling. Positions of ceil_mode that would start behind the image are left out. Throws Error(input) for
+/// attributes that do not fit and where no position is left.
 Window read_window(const Node& node, const Shape& image, const Shape& kernel);
-/// The same for a transposed convolution: `positions` is its input, the image its result. Reads output_padding and
-/// output_shape too.
+/// The same for a transposed convolution: `positions` is its input, the image its result. Reads
+/// output_padding and output_shape too.
 Window read_transposed_window(const Node& node, const Shape& positions, const Shape& kernel);
 /// One position that meets the whole image.
 Window whole_image(const Shape& image);

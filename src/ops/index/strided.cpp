@@ -1,8 +1,9 @@
-// Operators that only say which entry goes where: each entry of a result is one entry of an input.
-// A family member states its map; forward copies along it, pull-back adds back along it.
+// Operators whose result is a strided view of their input: each entry of the result is one entry of the
+// input, and no entry is used twice. A member of the family states its map; forward copies along it,
+// pull-back adds back along it.
+#include <algorithm>
 #include <numeric>
 
-#include "tangra/base/error.h"
 #include "tangra/ops/loops.h"
 #include "tangra/ops/table.h"
 
@@ -16,6 +17,12 @@ struct Strided {
   std::vector<Index> strides;
 };
 
+/// The same entries in the same order under another shape.
+Strided reshaped(Shape result) {
+  std::vector<Index> strides = result.strides();
+  return {.result = std::move(result), .offset = 0, .strides = std::move(strides)};
+}
+
 struct Reshape {
   static constexpr std::string_view name = "Reshape";
 
@@ -24,17 +31,20 @@ struct Reshape {
     Index known = 1;
     Index open_axis = -1;
     for (Index axis = 0; axis < result.rank(); ++axis) {
-      if (result[axis] == -1 && open_axis < 0) open_axis = axis;
-      else known *= result[axis];
+      if (result[axis] == -1 && open_axis < 0)
+        open_axis = axis;
+      else
+        known *= result[axis];
     }
     if (open_axis >= 0 && known > 0) result[open_axis] = input.elements() / known;
     for (const Index length : result) {
       if (length < 0) refuse(node, "the shape has a negative length", to_string(result));
     }
     if (result.elements() != input.elements()) {
-      refuse(node, "the shapes differ in their number of elements", to_string(input) + " to " + to_string(result));
+      refuse(node, "the shapes differ in their number of elements",
+             to_string(input) + " to " + to_string(result));
     }
-    return {.result = result, .offset = 0, .strides = result.strides()};
+    return reshaped(result);
   }
 };
 
@@ -48,7 +58,8 @@ struct Transpose {
     std::vector<Index> sorted = order;
     std::ranges::sort(sorted);
     std::ranges::reverse(reversed);
-    if (sorted != reversed) refuse(node, "perm is not a permutation of the input's axes", to_string(Shape(order)));
+    if (sorted != reversed)
+      refuse(node, "perm is not a permutation of the input's axes", to_string(Shape(order)));
     const std::vector<Index> own = input.strides();
     Strided result;
     for (const Index axis : order) {
@@ -80,7 +91,8 @@ struct Slice {
       const Index length = input[axis];
       const auto resolve = [&](Index position) {
         if (position < 0) position = position < -length ? -1 - length : position + length;
-        return step > 0 ? std::clamp<Index>(position, 0, length) : std::clamp<Index>(position, -1, length - 1);
+        return step > 0 ? std::clamp<Index>(position, 0, length)
+                        : std::clamp<Index>(position, -1, length - 1);
       };
       const Index first = resolve(starts[k]);
       const Index last = resolve(ends[k]);
@@ -94,8 +106,60 @@ struct Slice {
   }
 };
 
+struct Squeeze {
+  static constexpr std::string_view name = "Squeeze";
+
+  static Strided map(const Node& node, const Shape& input) {
+    const bool all = !node.attributes.has("axes");
+    std::vector<bool> goes(static_cast<std::size_t>(input.rank()), false);
+    for (const Index given : node.attributes.integers("axes", {})) {
+      const Index axis = resolved_axis(node, given, input.rank());
+      if (input[axis] != 1) {
+        refuse(node, "an axis that is to be left out has more than one entry",
+               "axis " + std::to_string(given) + " of " + to_string(input));
+      }
+      goes[static_cast<std::size_t>(axis)] = true;
+    }
+    Shape result;
+    for (Index axis = 0; axis < input.rank(); ++axis) {
+      const bool left_out = all ? input[axis] == 1 : goes[static_cast<std::size_t>(axis)];
+      if (!left_out) result.append(input[axis]);
+    }
+    return reshaped(result);
+  }
+};
+
+struct Unsqueeze {
+  static constexpr std::string_view name = "Unsqueeze";
+
+  static Strided map(const Node& node, const Shape& input) {
+    const std::vector<Index> axes = node.attributes.integers("axes", {});
+    const Index rank = input.rank() + std::ssize(axes);
+    std::vector<bool> is_new(static_cast<std::size_t>(rank), false);
+    for (const Index given : axes) {
+      const auto axis = static_cast<std::size_t>(resolved_axis(node, given, rank));
+      if (is_new[axis]) refuse(node, "an axis is named twice", to_string(Shape(axes)));
+      is_new[axis] = true;
+    }
+    Shape result;
+    Index next = 0;
+    for (const bool one : is_new) result.append(one ? 1 : input[next++]);
+    return reshaped(result);
+  }
+};
+
+/// Two axes: what lies before `axis`, and the rest. `axis` may be the rank.
+struct Flatten {
+  static constexpr std::string_view name = "Flatten";
+
+  static Strided map(const Node& node, const Shape& input) {
+    const Index axis = resolved_axis(node, node.attributes.integer("axis", 1), input.rank() + 1);
+    return reshaped({input.elements(0, axis), input.elements(axis, input.rank())});
+  }
+};
+
 template <class F>
-class IndexMap final : public OpOf<IndexMap<F>> {
+class StridedMap final : public OpOf<StridedMap<F>> {
  public:
   std::string_view name() const override { return F::name; }
 
@@ -106,7 +170,9 @@ class IndexMap final : public OpOf<IndexMap<F>> {
 
   template <class T>
   void run_forward(const Call<T>& call, std::span<T* const> results) const {
-    each_entry(call, 1, [&](Index sample, Index, Index from, Index to) { results[0][to] = call.inputs[0].at(sample)[from]; });
+    each_entry(call, 1, [&](Index sample, Index, Index from, Index to) {
+      results[0][to] = call.inputs[0].at(sample)[from];
+    });
   }
 
   template <class T>
@@ -128,7 +194,9 @@ class IndexMap final : public OpOf<IndexMap<F>> {
     });
   }
 
-  bool passes_cotangent(const Node&, std::span<const Shape>, int) const override { return F::name == Reshape::name; }
+  bool passes_cotangent(const Node&, std::span<const Shape>, int) const override {
+    return F::name != Transpose::name && F::name != Slice::name;
+  }
 
   std::optional<View> view(const Node& node, std::span<const Shape> inputs,
                            std::span<const std::optional<double>>) const override {
@@ -161,87 +229,15 @@ class IndexMap final : public OpOf<IndexMap<F>> {
   }
 };
 
-/// Puts its inputs behind one another along an axis.
-class Concat final : public OpOf<Concat> {
- public:
-  std::string_view name() const override { return "Concat"; }
-
-  std::vector<Shape> infer(const Node& node, std::span<const Shape> inputs) const override {
-    require_inputs(node, inputs, 1, 1 << 20);
-    Shape result = inputs[0];
-    const Index axis = axis_of(node, result);
-    for (std::size_t k = 1; k < inputs.size(); ++k) {
-      Shape other = inputs[k];
-      if (other.rank() != result.rank()) refuse(node, "the inputs differ in rank", to_string(other), to_string(result));
-      result[axis] += other[axis];
-      other[axis] = result[axis];
-      if (other != result) refuse(node, "the inputs differ along another axis", to_string(inputs[k]), to_string(result));
-    }
-    return {result};
-  }
-
-  template <class T>
-  void run_forward(const Call<T>& call, std::span<T* const> results) const {
-    each_piece(call, 1, [&](int k, Index sample, Index, Index from, Index to, Index count) {
-      std::copy_n(call.inputs[static_cast<std::size_t>(k)].at(sample) + from, count, results[0] + to);
-    });
-  }
-
-  template <class T>
-  void run_pullback(const Call<T>& call, Index directions, std::span<const T* const> cotangents,
-                    std::span<T* const> results) const {
-    each_piece(call, directions, [&](int k, Index sample, Index r, Index from, Index to, Index count) {
-      T* target = results[static_cast<std::size_t>(k)];
-      if (target == nullptr) return;
-      target += (sample * directions + r) * call.input_shapes[static_cast<std::size_t>(k)].elements() + from;
-      for (Index e = 0; e < count; ++e) target[e] += cotangents[0][to + e];
-    });
-  }
-
-  template <class T>
-  void run_pushforward(const Call<T>& call, Index directions, std::span<const Operand<T>> tangents,
-                       std::span<T* const> results) const {
-    each_piece(call, directions, [&](int k, Index sample, Index r, Index from, Index to, Index count) {
-      const Operand<T>& tangent = tangents[static_cast<std::size_t>(k)];
-      if (!tangent) return fill_zero(results[0] + to, count);
-      const Index size = call.input_shapes[static_cast<std::size_t>(k)].elements();
-      std::copy_n(tangent.at(sample) + r * size + from, count, results[0] + to);
-    });
-  }
-
- private:
-  static Index axis_of(const Node& node, const Shape& shape) {
-    return resolved_axis(node, node.attributes.integer("axis", 0), shape.rank());
-  }
-
-  /// Calls use(input, sample, direction, first entry of the input, first entry of all results, count).
-  template <class T, class Use>
-  static void each_piece(const Call<T>& call, Index directions, const Use& use) {
-    const Shape& result = call.output_shapes[0];
-    const Index axis = axis_of(call.node, call.input_shapes[0]);
-    const Index outer = result.elements(0, axis);
-    for_samples(call, directions * result.elements(), [&](Index i) {
-      for (Index r = 0; r < directions; ++r) {
-        Index to = (i * directions + r) * result.elements();
-        for (Index o = 0; o < outer; ++o) {
-          for (std::size_t k = 0; k < call.inputs.size(); ++k) {
-            const Index count = call.input_shapes[k].elements(axis, result.rank());
-            use(static_cast<int>(k), i, r, o * count, to, count);
-            to += count;
-          }
-        }
-      }
-    });
-  }
-};
-
 }  // namespace
 
-void add_index_map_ops(std::vector<std::unique_ptr<Op>>& table) {
-  table.push_back(std::make_unique<IndexMap<Reshape>>());
-  table.push_back(std::make_unique<IndexMap<Transpose>>());
-  table.push_back(std::make_unique<IndexMap<Slice>>());
-  table.push_back(std::make_unique<Concat>());
+void add_strided_ops(std::vector<std::unique_ptr<Op>>& table) {
+  table.push_back(std::make_unique<StridedMap<Reshape>>());
+  table.push_back(std::make_unique<StridedMap<Transpose>>());
+  table.push_back(std::make_unique<StridedMap<Slice>>());
+  table.push_back(std::make_unique<StridedMap<Squeeze>>());
+  table.push_back(std::make_unique<StridedMap<Unsqueeze>>());
+  table.push_back(std::make_unique<StridedMap<Flatten>>());
 }
 
 }  // namespace tangra::ops

@@ -1,0 +1,168 @@
+// What counts as a parameter, and what an operator's row makes of it.
+#include "tangra/load/onnx/parameters.h"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "file.h"
+#include "run.h"
+#include "support/support.h"
+
+namespace tangra::test::onnx {
+namespace {
+
+using load::onnx::is_running_name;
+using load::onnx::layer_of;
+
+const Parameter& parameter_of(const Graph& graph, const std::string& name) {
+  const ParameterId id = graph.find_parameter(name);
+  if (id == no_id) throw std::runtime_error("no parameter " + name);
+  return graph.parameter(id);
+}
+
+TEST(OnnxParameters, AreNamedByLayers) {
+  EXPECT_EQ(layer_of("layer1.0.conv.weight"), "layer1.0.conv");
+  EXPECT_EQ(layer_of("sequential/dense/MatMul/ReadVariableOp:0"), "sequential/dense");
+  EXPECT_EQ(layer_of("fc1/W/read__10"), "fc1");
+  EXPECT_EQ(layer_of("Parameter5"), "");
+}
+
+TEST(OnnxParameters, ExportersCountUpNames) {
+  for (const char* name :
+       {"val_7", "onnx::Mul_123", "42", "/a/Constant_1_output_0", "const_fold_opt__19", "Const__7:0"}) {
+    EXPECT_TRUE(is_running_name(name)) << name;
+  }
+  for (const char* name :
+       {"temperature", "logit_scale", "layer.0.alpha", "fc1.weight", "value", "Parameter5", "conv_2"}) {
+    EXPECT_FALSE(is_running_name(name)) << name;
+  }
+}
+
+TEST(OnnxParameters, AreInitialisersOfRealNumbers) {
+  File file = File()
+                  .input("x", {"N", 3})
+                  .initializer(weights("fc.weight", {2, 3}))
+                  .initializer(weights("fc.bias", {2}));
+  file.initializer(reals("val_7", {}, {0.5F})).initializer(reals("temperature", {}, {0.5F}));
+  file.initializer(reals("unused", {1}, {1}));
+  file.node("Gemm", {"x", "fc.weight", "fc.bias"}, {"a"}, {attribute("transB", Index{1})});
+  file.node("Constant", {}, {"c"}, {attribute("value", reals("", {2}, {1, 2}))});
+  file.node("Mul", {"a", "val_7"}, {"b"})
+      .node("Mul", {"b", "temperature"}, {"d"})
+      .node("Add", {"d", "c"}, {"y"})
+      .output("y");
+  const Graph graph = loaded(file.bytes());
+  EXPECT_EQ(graph.parameters.size(), 4U);
+  EXPECT_EQ(graph.parameter_count(), 2 * 3 + 2 + 1);
+  EXPECT_TRUE(parameter_of(graph, "temperature").trainable);
+  EXPECT_FALSE(parameter_of(graph, "val_7").trainable);
+  EXPECT_NE(parameter_of(graph, "val_7").why.find("counted up"), std::string::npos);
+  EXPECT_EQ(parameter_of(graph, "fc.weight").layer, "fc");
+  EXPECT_EQ(parameter_of(graph, "fc.bias").role, ParameterRole::bias);
+  EXPECT_EQ(parameter_of(graph, "fc.weight").role, ParameterRole::weight);
+  EXPECT_EQ(graph.node(0).op, "Linear");
+  EXPECT_EQ(graph.node(0).attributes.integer("transposed", 7), 0);
+}
+
+TEST(OnnxParameters, AreNotRunningStatisticsNorMasks) {
+  File file = File(15).input("x", {"N", 2, 3});
+  for (const char* name : {"bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"})
+    file.initializer(reals(name, {2}, {1, 2}));
+  file.initializer(reals("mask", {3}, {0, -1e9F, -1e9F})).initializer(reals("low", {}, {-1}));
+  file.node("BatchNormalization", {"x", "bn.weight", "bn.bias", "bn.running_mean", "bn.running_var"}, {"a"});
+  file.node("Add", {"a", "mask"}, {"b"}).node("Clip", {"b", "low"}, {"y"}).output("y");
+  const Graph graph = loaded(file.bytes());
+  EXPECT_EQ(graph.parameter_count(), 4);
+  EXPECT_FALSE(parameter_of(graph, "bn.running_var").trainable);
+  EXPECT_FALSE(parameter_of(graph, "mask").trainable);
+  EXPECT_EQ(graph.find_parameter("low"), no_id);
+}
+
+TEST(OnnxParameters, MergedWithAStatisticStayParameters) {
+  File file = File(15)
+                  .input("x", {"N", 2, 3})
+                  .initializer(reals("shared", {2}, {1, 2}))
+                  .initializer(reals("var", {2}, {1, 2}));
+  file.node("BatchNormalization", {"x", "shared", "shared", "shared", "var"}, {"y"}).output("y");
+  const Graph graph = loaded(file.bytes());
+  EXPECT_TRUE(parameter_of(graph, "shared").trainable);
+  EXPECT_NE(parameter_of(graph, "shared").why.find("held fixed"), std::string::npos);
+  const Node& norm = graph.nodes.back();
+  EXPECT_EQ(norm.inputs[1], norm.inputs[2]);
+  EXPECT_NE(norm.inputs[1], norm.inputs[3]);
+}
+
+TEST(OnnxParameters, NeverFold) {
+  File file = File().input("x", {"N", 3}).initializer(weights("v", {3, 2})).initializer(weights("g", {}));
+  file.node("Mul", {"v", "g"}, {"w"}).node("Transpose", {"w"}, {"t"}).node("Transpose", {"t"}, {"u"});
+  file.node("MatMul", {"x", "u"}, {"y"}).output("y");
+  const Graph graph = loaded(file.bytes());
+  EXPECT_EQ(graph.parameter_count(), 7);
+  EXPECT_EQ(graph.nodes.size(), 4U);
+}
+
+TEST(OnnxParameters, InOldFilesAreInputsToo) {
+  File file = File(8).input("x", {1, 3}).input("w", {3, 2}).initializer(weights("w", {3, 2}));
+  const Graph graph = loaded(file.node("MatMul", {"x", "w"}, {"y"}).output("y").bytes());
+  EXPECT_EQ(graph.inputs.size(), 1U);
+  EXPECT_EQ(graph.parameter_count(), 6);
+}
+
+TEST(OnnxParameters, OfHalfPrecisionAreFloat32) {
+  const std::vector<std::uint16_t> halves{0x3C00, 0xC000, 0x3555};
+  File file = File().input("x", {"N", 3}).initializer(array("w", {3}, float16, halves));
+  const Graph graph = loaded(file.node("Mul", {"x", "w"}, {"y"}).output("y").bytes());
+  const Array& data = parameter_of(graph, "w").data;
+  EXPECT_EQ(data.type(), DType::float32);
+  EXPECT_EQ(data.as<float>()[0], 1.0F);
+  EXPECT_EQ(data.as<float>()[1], -2.0F);
+}
+
+TEST(OnnxAttributes, AreTheDecimalsThatWereMeant) {
+  const File file =
+      File().input("x", {"N", 3}).node("LeakyRelu", {"x"}, {"y"}, {attribute("alpha", 0.01F)}).output("y");
+  EXPECT_EQ(loaded(file.bytes()).node(0).attributes.real("alpha", 0), 0.01);
+}
+
+TEST(OnnxShapes, FoldAsExportersWriteThem) {
+  // x (N, 3, 4) -> (N, -1) by Shape, Gather, Unsqueeze and Concat; then rows of length 12.
+  File file = File()
+                  .input("x", {"N", 3, 4})
+                  .initializer(integers("zero", {}, {0}))
+                  .initializer(integers("minus", {1}, {-1}));
+  file.initializer(integers("ax", {1}, {0})).initializer(weights("w", {12, 2}));
+  file.node("Shape", {"x"}, {"s"}).node("Gather", {"s", "zero"}, {"n"}).node("Unsqueeze", {"n", "ax"}, {"u"});
+  file.node("Concat", {"u", "minus"}, {"t"}, {attribute("axis", Index{0})})
+      .node("Reshape", {"x", "t"}, {"f"});
+  file.node("MatMul", {"f", "w"}, {"y"}).output("y");
+  const Graph graph = loaded(file.bytes());
+  EXPECT_EQ(graph.nodes.size(), 2U);  // a Reshape and a Linear
+  EXPECT_TRUE(graph.constants.empty());
+}
+
+TEST(OnnxOutputs, CanBeChosen) {
+  File file =
+      File().input("x", {"N", 3}).input("z", {"N", 2}).node("Relu", {"x"}, {"a"}).node("Tanh", {"z"}, {"b"});
+  file.output("a").output("b");
+  const Graph all = loaded(file.bytes());
+  EXPECT_EQ(all.outputs.size(), 2U);
+  EXPECT_EQ(all.value(all.outputs[0]).name, "a");
+  const Graph one = loaded(file.bytes(), {.output = "b"});
+  EXPECT_EQ(one.outputs.size(), 1U);
+  EXPECT_EQ(one.inputs.size(), 1U);
+  EXPECT_EQ(one.value(one.outputs[0]).name, "b");
+  const Error error = error_of([&] { loaded(file.bytes(), {.output = "c"}); });
+  EXPECT_EQ(error.kind(), ErrorKind::usage);
+}
+
+TEST(OnnxOperators, AreListedWhereTheyAreNotThere) {
+  File file = File().input("x", {"N", 3}).node("Blur", {"x"}, {"a"}).node("Relu", {"a"}, {"b"});
+  file.node("Twist", {"b"}, {"c"}, {}, "com.other").node("Blur", {"c"}, {"y"}).output("y");
+  const Error error = error_of([&] { loaded(file.bytes()); });
+  EXPECT_EQ(error.kind(), ErrorKind::unsupported);
+  EXPECT_EQ(error.complaint().got, "Blur (N_a, N_y); com.other::Twist (N_c)");
+}
+
+}  // namespace
+}  // namespace tangra::test::onnx
