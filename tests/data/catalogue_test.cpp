@@ -38,8 +38,8 @@ void write_pictures(const std::filesystem::path& folder, char mark) {
   test::write_bytes(folder / "train-labels-idx1-ubyte", test::from_hex("00000801 00000002 0307"));
 }
 
-float first_pixel(const std::string& name, const std::string& data_dir) {
-  return load({.source = name, .data_dir = data_dir, .scale = 1.0}).inputs.as<float>()[0];
+double first_pixel(const std::string& name, const std::string& data_dir) {
+  return load({.source = name, .data_dir = data_dir, .scale = 1.0}).inputs.as<double>()[0];
 }
 
 TEST(Catalogue, ListsFourSets) {
