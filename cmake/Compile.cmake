@@ -6,8 +6,10 @@ add_library(tangra_compile INTERFACE)
 target_compile_options(tangra_compile INTERFACE
   -ffp-contract=off
   $<BUILD_INTERFACE:-Wall -Wextra -Wconversion -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wno-sign-conversion
-                    -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-free-nonheap-object>
-  $<$<AND:$<BOOL:${TANGRA_WARNINGS_AS_ERRORS}>,$<NOT:$<BOOL:${TANGRA_SANITIZE}>>>:-Werror>)
+                    -Wno-restrict -Wno-stringop-overflow -Wno-array-bounds -Wno-free-nonheap-object>)
+if(TANGRA_WARNINGS_AS_ERRORS AND NOT TANGRA_SANITIZE)
+  target_compile_options(tangra_compile INTERFACE -Werror)
+endif()
 target_compile_features(tangra_compile INTERFACE cxx_std_20)
 if(TANGRA_SANITIZE)
   target_compile_options(tangra_compile INTERFACE -fsanitize=${TANGRA_SANITIZE} -fno-omit-frame-pointer
