@@ -23,7 +23,8 @@ run_tsan() {
   echo "== ThreadSanitizer"
   cmake --preset tsan --log-level=WARNING
   cmake --build --preset tsan --parallel "$jobs"
-  ctest --test-dir build/tsan --parallel "$jobs" --output-on-failure --label-exclude slow
+  TSAN_OPTIONS="suppressions=$PWD/scripts/tsan-suppressions.txt" \
+    ctest --test-dir build/tsan --parallel "$jobs" --output-on-failure --label-exclude slow
 }
 
 run_mnist() {
