@@ -105,7 +105,8 @@ class Lower {
   ValueId apply(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {},
                 const std::string& suffix = {}, std::size_t output = 0);
   std::vector<ValueId> apply_many(const std::string& op, std::vector<ValueId> inputs, Attributes attributes);
-  const Shape& graph_shape(ValueId id) const { return assembly_.builder.shape(id); }
+  /// A copy: the values of the graph move when one is added.
+  Shape graph_shape(ValueId id) const { return assembly_.builder.shape(id); }
   ValueId shaped(ValueId id, const Shape& shape) { return assembly_.shaped(id, shape); }
 
   /// Says what an output is: entries of the graph's value `id`, with this ONNX shape.
