@@ -72,7 +72,7 @@ TEST(Agreement, OperatorsWithSettings) {
 TEST(Agreement, DepthsAndUglyWidths) {
   const std::vector<Index> widths{1, 2, 3, 5, 7, 13};
   const std::vector<std::string> activations{"Tanh", "Relu", "Sigmoid", "Gelu", "Silu", "Selu"};
-  for (std::size_t depth = 1; depth <= 6; ++depth) {
+  for (std::size_t depth = 1; depth <= 10; ++depth) {
     for (std::size_t turn = 0; turn < widths.size(); turn += 2) {
       RandomNet net(400 + 10 * depth + turn);
       ValueId h = net.input(widths[turn]);
