@@ -57,6 +57,13 @@ inline void add_model_options(CLI::App& app, load::ModelSpec& model) {
   add("--weights", model.weights, "FILE", "parameters from an .npz or .safetensors file");
   add("--params", model.params, "REGEX", "only parameters whose names match are trained");
   add("--buffers", model.buffers, "REGEX", "parameters whose names match are not trained");
+  add("--output", model.output, "NAME", "the output to differentiate, of a network that has several");
+  const auto use_batch = [&model](const std::string& text) {
+    model.batch = choose<std::string>(text, "--batch", {{"auto", ""}, {"none", "none"}});
+  };
+  on_text(app, "--batch", use_batch,
+          "none: the .onnx file's inputs have no axis of samples, each is one sample", "NAME")
+      ->group("Network");
 }
 
 /// `layout_options` are the names of the option that tells the order of a picture's axes.
@@ -88,7 +95,7 @@ inline void add_precision(CLI::App& app, Common& common, const std::string& desc
 }
 
 inline void add_output(CLI::App& app, std::string& out, Common& common, const std::string& description) {
-  app.add_option("-o,--output", out, description)->type_name("FILE");
+  app.add_option("-o,--out", out, description)->type_name("FILE");
   app.add_flag("--force", common.force, "replace the file where it exists");
 }
 

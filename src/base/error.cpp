@@ -3,9 +3,20 @@
 namespace tangra {
 namespace {
 
+/// Names of files may hold line breaks; a message may not break at one.
+std::string on_one_line(const std::string& name) {
+  std::string line;
+  for (const char character : name) {
+    if (character == '\n') line += "\\n";
+    else if (character == '\r') line += "\\r";
+    else line += character;
+  }
+  return line;
+}
+
 std::string message_of(const Complaint& complaint) {
-  std::string text = complaint.where.empty() ? complaint.what : complaint.where + ": " + complaint.what;
-  if (!complaint.got.empty()) text += "; got " + complaint.got;
+  std::string text = complaint.where.empty() ? complaint.what : on_one_line(complaint.where) + ": " + complaint.what;
+  if (!complaint.got.empty()) text += "; got " + on_one_line(complaint.got);
   if (!complaint.expected.empty()) text += (complaint.got.empty() ? "; expected " : ", expected ") + complaint.expected;
   if (!complaint.cure.empty()) text += ". " + complaint.cure;
   return text;

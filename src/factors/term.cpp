@@ -1,22 +1,10 @@
 #include "tangra/factors/term.h"
 
+#include "tangra/base/strides.h"
+
 namespace tangra::factors {
 
-std::vector<Index> Place::entries() const {
-  std::vector<Index> result(static_cast<std::size_t>(shape.elements()));
-  std::vector<Index> position(strides.size(), 0);
-  Index entry = offset;
-  for (Index& slot : result) {
-    slot = entry;
-    for (std::size_t axis = position.size(); axis-- > 0;) {
-      entry += strides[axis];
-      if (++position[axis] < shape[static_cast<Index>(axis)]) break;
-      entry -= strides[axis] * position[axis];
-      position[axis] = 0;
-    }
-  }
-  return result;
-}
+std::vector<Index> Place::entries() const { return strided_entries(shape, strides, offset); }
 
 std::optional<Place> Place::as_matrix() const {
   if (shape.rank() == 2) return *this;

@@ -66,16 +66,16 @@ void select_parameters(Graph& graph, const std::string& keep, const std::string&
   if (!keep.empty()) {
     const std::regex expression = compiled(keep, "--params");
     for (Parameter& parameter : graph.parameters) {
-      if (!std::regex_search(parameter.name, expression)) {
-        parameter.trainable = false;
-        parameter.why = "frozen: its name does not match --params";
-      }
+      const bool matches = std::regex_search(parameter.name, expression);
+      if (matches == parameter.trainable || (matches && parameter.role == ParameterRole::statistic)) continue;
+      parameter.trainable = matches;
+      parameter.why = matches ? "learned: its name matches --params" : "frozen: its name does not match --params";
     }
   }
   if (!freeze.empty()) {
     const std::regex expression = compiled(freeze, "--buffers");
     for (Parameter& parameter : graph.parameters) {
-      if (std::regex_search(parameter.name, expression)) {
+      if (parameter.trainable && std::regex_search(parameter.name, expression)) {
         parameter.trainable = false;
         parameter.why = "frozen: its name matches --buffers";
       }

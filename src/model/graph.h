@@ -37,7 +37,12 @@ struct Node {
   std::vector<ValueId> outputs;
 };
 
-enum class ParameterRole { weight, bias, other };
+enum class ParameterRole {
+  weight,
+  bias,
+  statistic,  ///< a running mean or variance: a fact about data, never learned
+  other,
+};
 
 /// An array that is learned.
 struct Parameter {
@@ -81,8 +86,9 @@ struct Graph {
   DType parameter_type() const;
 };
 
-/// Marks as frozen every parameter whose name does not match `keep` or does match `freeze` (ECMAScript regular
-/// expressions, matched anywhere in the name; an empty one is ignored), and finds the dependence of every value anew.
+/// With `keep`, the parameters that are learned are those whose names match it, also such as the file's reader took for a
+/// mask or a setting, but no statistic. What matches `freeze` is not learned. Both are ECMAScript regular expressions,
+/// matched anywhere in the name; an empty one is ignored. Finds the dependence of every value anew.
 /// Throws Error(usage) for a bad expression and where no parameter is left.
 void select_parameters(Graph& graph, const std::string& keep, const std::string& freeze);
 

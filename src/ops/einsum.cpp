@@ -172,7 +172,7 @@ class Plan {
       lengths.append(length_of({letter}));
       strides.push_back(stride);
     }
-    return {entries_of(lengths, strides), length_of(summed)};
+    return {strided_entries(lengths, strides), length_of(summed)};
   }
 
   std::vector<std::pair<char, Index>> lengths_;

@@ -6,33 +6,6 @@
 
 namespace tangra::ops {
 
-std::vector<Index> entries_of(const Shape& shape, const std::vector<Index>& strides, Index offset) {
-  std::vector<Index> entries(static_cast<std::size_t>(shape.elements()));
-  std::vector<Index> position(strides.size(), 0);
-  Index entry = offset;
-  for (Index& slot : entries) {
-    slot = entry;
-    for (std::size_t axis = position.size(); axis-- > 0;) {
-      entry += strides[axis];
-      if (++position[axis] < shape[static_cast<Index>(axis)]) break;
-      entry -= strides[axis] * position[axis];
-      position[axis] = 0;
-    }
-  }
-  return entries;
-}
-
-std::vector<Index> broadcast_map(const Shape& input, const Shape& result) {
-  const std::vector<Index> own = input.strides();
-  std::vector<Index> strides(static_cast<std::size_t>(result.rank()), 0);
-  const Index skipped = result.rank() - input.rank();
-  for (Index axis = 0; axis < input.rank(); ++axis) {
-    if (input[axis] != 1)
-      strides[static_cast<std::size_t>(axis + skipped)] = own[static_cast<std::size_t>(axis)];
-  }
-  return entries_of(result, strides);
-}
-
 Shape broadcast_inputs(const Node& node, std::span<const Shape> inputs) {
   try {
     Shape result = inputs[0];
@@ -85,7 +58,7 @@ std::optional<View> view_of(const EntryMap& map) {
     if (map.result[static_cast<Index>(axis)] == 1) continue;
     view.strides[axis] = map.from[static_cast<std::size_t>(steps[axis])] - view.offset;
   }
-  if (entries_of(map.result, view.strides, view.offset) != map.from) return std::nullopt;
+  if (strided_entries(map.result, view.strides, view.offset) != map.from) return std::nullopt;
   std::vector<Index> sorted = map.from;
   std::ranges::sort(sorted);
   const bool injective =

@@ -3,21 +3,16 @@
 #include <optional>
 #include <vector>
 
+#include "tangra/base/strides.h"
 #include "tangra/ops/op.h"
 
 namespace tangra::ops {
 
-/// offset + i1 * strides[0] + .. for all positions (i1, ..) of `shape`, in row-major order.
-std::vector<Index> entries_of(const Shape& shape, const std::vector<Index>& strides, Index offset = 0);
-
-/// For each entry of the result, the entry of an input that it comes from under NumPy's broadcasting.
-std::vector<Index> broadcast_map(const Shape& input, const Shape& result);
-
-/// broadcast_map without a table for an input that has the result's own shape.
+/// broadcast_entries() without a table for an input that has the result's own shape.
 class BroadcastMap {
  public:
   BroadcastMap(const Shape& input, const Shape& result) {
-    if (input != result) map_ = broadcast_map(input, result);
+    if (input != result) map_ = broadcast_entries(input, result);
   }
   Index operator()(Index entry) const { return map_.empty() ? entry : map_[static_cast<std::size_t>(entry)]; }
 

@@ -39,8 +39,8 @@ struct Extent {
     const Shape batch_b = batch_of(inputs[1]);
     const Shape batch = broadcast(batch_a, batch_b);
     products = batch.elements();
-    a = broadcast_map(batch_a, batch);
-    b = broadcast_map(batch_b, batch);
+    a = broadcast_entries(batch_a, batch);
+    b = broadcast_entries(batch_b, batch);
   }
   Index size_y() const { return products * M * N; }
   Index work() const { return size_y() * K; }

@@ -329,7 +329,7 @@ class Reduction final : public OpOf<Reduction<F>> {
           (goes ? count : number) *= input[static_cast<Index>(axis)];
         }
       }
-      members = entries_of(order, steps);
+      members = strided_entries(order, steps);
     }
     template <class T>
     Group<T> get(const Call<T>& call, Index sample, Index g) const {

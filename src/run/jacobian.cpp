@@ -57,7 +57,7 @@ class JacobianRun {
         result_(result),
         graph_(*loaded.graph),
         program_(loaded.graph, context_),
-        inputs_(loaded.inputs.converted<T>()),
+        inputs_(samples_in<T>(loaded)),
         of_(find_value(graph_, spec.of, "--of")),
         targets_(find_targets(graph_, spec.wrt)),
         samples_(inputs_.shape()[0]),

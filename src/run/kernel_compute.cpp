@@ -87,8 +87,8 @@ class Computation {
         result_(result),
         graph_(*job.rows.graph),
         program_(job.rows.graph, context_),
-        rows_(job.rows.inputs.converted<T>()) {
-    if (job.columns != nullptr) columns_ = job.columns->inputs.converted<T>();
+        rows_(samples_in<T>(job.rows)) {
+    if (job.columns != nullptr) columns_ = samples_in<T>(*job.columns);
     parts_ = kernel::divide(graph_, job.spec.by == By::total   ? kernel::PartsBy::total
                                     : job.spec.by == By::layer ? kernel::PartsBy::layer
                                                                : kernel::PartsBy::parameter);

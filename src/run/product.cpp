@@ -29,7 +29,7 @@ template <class T>
 Tensor<T> push(const ProductSpec& spec, const Loaded& loaded, Session& session) {
   const Graph& graph = *loaded.graph;
   const differentiate::Program<T> program(loaded.graph, session.context());
-  const Tensor<T> inputs = loaded.inputs.converted<T>();
+  const Tensor<T> inputs = samples_in<T>(loaded);
   const Index samples = inputs.shape()[0];
   std::map<ValueId, Tensor<T>> tangents;
   for (const auto& [name, array] : formats::read_npz(spec.directions)) {
@@ -67,7 +67,7 @@ template <class T>
 std::vector<NamedArray> pull(const ProductSpec& spec, const Loaded& loaded, Session& session) {
   const Graph& graph = *loaded.graph;
   const differentiate::Program<T> program(loaded.graph, session.context());
-  const Tensor<T> inputs = loaded.inputs.converted<T>();
+  const Tensor<T> inputs = samples_in<T>(loaded);
   const Index samples = inputs.shape()[0];
   const ValueId of = find_value(graph, "output", "MODEL");
   const Array array = formats::read_npy(spec.directions);

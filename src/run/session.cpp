@@ -127,6 +127,23 @@ Loaded load_second(const Loaded& first, const data::DataSpec& data) {
   return loaded;
 }
 
+template <class T>
+Tensor<T> samples_in(const Loaded& loaded) {
+  Tensor<T> samples = loaded.inputs.converted<T>();
+  if (std::is_same_v<T, double> || loaded.inputs.type() == dtype_of<T>()) return samples;
+  const auto bad = std::ranges::find_if_not(samples, [](T value) { return std::isfinite(value); });
+  if (bad == samples.end()) return samples;
+  const Index at = bad - samples.begin();
+  const Index features = samples.size() / loaded.inputs.shape()[0];
+  throw Error(ErrorKind::input, {.what = "an input is beyond what float32 can hold",
+                                 .where = loaded.data.name + ", sample " + std::to_string(at / features) + ", value " +
+                                          std::to_string(at % features),
+                                 .got = "infinity or NaN in float32", .expected = "at most 3.4e38",
+                                 .cure = "Take another --scale or --normalize, or --precision float64"});
+}
+template Tensor<float> samples_in<float>(const Loaded&);
+template Tensor<double> samples_in<double>(const Loaded&);
+
 ValueId find_value(const Graph& graph, const std::string& name, const std::string& option) {
   const ValueId value = name == "output" ? graph.outputs.front() : graph.find_value(name);
   if (value == no_id) {

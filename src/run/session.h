@@ -47,6 +47,9 @@ Loaded load(const load::ModelSpec& model, const data::DataSpec& data);
 Loaded load_second(const Loaded& first, const data::DataSpec& data);
 
 ModelSummary summarise(const Graph& graph, const std::string& text);
+/// The samples in the type of the computation. Throws Error(input) for one that T cannot hold.
+template <class T>
+Tensor<T> samples_in(const Loaded& loaded);
 /// The value that "output" or a name means. Throws Error(usage), listing the names, where there is none, and
 /// Error(unsupported) where it depends on no sample.
 ValueId find_value(const Graph& graph, const std::string& name, const std::string& option);

@@ -28,7 +28,7 @@ VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller) {
                                                         ? DType::float64
                                                         : compute_type(spec.precision, *loaded.graph)};
   const verify::Problem problem =
-      verify::problem_of(loaded.graph, loaded.inputs.converted<double>(), find_value(*loaded.graph, "output", "MODEL"),
+      verify::problem_of(loaded.graph, samples_in<double>(loaded), find_value(*loaded.graph, "output", "MODEL"),
                          kernel::parse_reduction(spec.reduce));
   VerifyRunResult result;
   result.model = loaded.model;

@@ -96,7 +96,7 @@ TEST(Usage, MissingArguments) {
   expect_refused(tangra({"data"}), 2, {"tangra data --help"});
   expect_refused(tangra({"spectrum", one_output}), 2, {"MODEL without DATA"});
   expect_refused(tangra({"spectrum", "K.npy", "--n", "3"}), 2, {"--n", "MODEL DATA"});
-  expect_refused(tangra({"kernel", one_output, "digits", "-o"}), 2, {"--output"});
+  expect_refused(tangra({"kernel", one_output, "digits", "-o"}), 2, {"--out"});
 }
 
 TEST(Usage, BadValues) {
@@ -212,6 +212,25 @@ TEST(Usage, MissingFilesAndUnknownNames) {
   expect_refused(tangra({"kernel", "nowhere.chain", "digits"}), 3, {"nowhere.chain", "chain text"});
   expect_refused(tangra({"spectrum", "nowhere.npy"}), 3, {"nowhere.npy"});
   expect_refused(tangra({"data", "show", "nowhere"}), 3, {"nowhere"});
+}
+
+TEST(Usage, ALineBreakInANameDoesNotBreakTheMessage) {
+  const Outcome outcome = tangra({"kernel", one_output, "no\nwhere.npy"});
+  expect_refused(outcome, 3, {"no\\nwhere.npy"});
+  expect_one_line(outcome);
+}
+
+TEST(Usage, AnInputThatFloat32CannotHoldIsNamed) {
+  const std::vector<std::string> scaled = {"kernel", one_output, "digits", "--n", "3", "--scale", "1e100"};
+  expect_refused(tangra(scaled), 3, {"digits, sample 0, value 2", "float32", "--scale"});
+  std::vector<std::string> wide = scaled;
+  wide.insert(wide.end(), {"--precision", "float64"});
+  EXPECT_EQ(tangra(wide).exit_code, 0);
+}
+
+TEST(Usage, AnOutputHasAName) {
+  expect_refused(tangra({"kernel", one_output, "digits", "--output", "logits"}), 2, {"--output", "logits"});
+  expect_refused(tangra({"kernel", one_output, "digits", "--batch", "3"}), 2, {"--batch", "auto, none"});
 }
 
 TEST(Usage, WrongWidth) {

@@ -59,5 +59,24 @@ TEST(SelectParameters, FreezesByName) {
   EXPECT_EQ(test::error_of([&] { select_parameters(graph, "(", ""); }).kind(), ErrorKind::usage);
 }
 
+TEST(SelectParameters, AStatisticIsNeverLearnedAndAReasonStays) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {4});
+  Parameter mean = zeros("bn.mean", {4});
+  mean.trainable = false;
+  mean.role = ParameterRole::statistic;
+  mean.why = "not learned: a running statistic";
+  Parameter mask = zeros("bn.mask", {4});
+  mask.trainable = false;
+  const ValueId y = builder.apply("Add", {x, builder.parameter(std::move(mean))}, {}, "a");
+  builder.output(builder.apply("Add", {y, builder.parameter(std::move(mask))}, {}, "b"));
+  Graph graph = builder.finish();
+  select_parameters(graph, "bn", "mean");
+  EXPECT_EQ(graph.parameter_count(), 4);
+  EXPECT_FALSE(graph.parameter(graph.find_parameter("bn.mean")).trainable);
+  EXPECT_EQ(graph.parameter(graph.find_parameter("bn.mean")).why, "not learned: a running statistic");
+  EXPECT_TRUE(graph.parameter(graph.find_parameter("bn.mask")).trainable);
+}
+
 }  // namespace
 }  // namespace tangra::ops

@@ -5,6 +5,45 @@
 #include "tangra/base/error.h"
 
 namespace tangra::load::onnx {
+namespace {
+
+/// Calls `work` with a zero of the integer type; false where `type` is none.
+template <class Work>
+bool with_integer_type(DType type, const Work& work) {
+  switch (type) {
+    case DType::int64:
+      work(std::int64_t{});
+      return true;
+    case DType::int32:
+      work(std::int32_t{});
+      return true;
+    case DType::int16:
+      work(std::int16_t{});
+      return true;
+    case DType::int8:
+      work(std::int8_t{});
+      return true;
+    case DType::uint64:
+      work(std::uint64_t{});
+      return true;
+    case DType::uint32:
+      work(std::uint32_t{});
+      return true;
+    case DType::uint16:
+      work(std::uint16_t{});
+      return true;
+    case DType::uint8:
+      work(std::uint8_t{});
+      return true;
+    case DType::boolean:
+      work(bool{});
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
 
 void refuse_node(const FileNode& node, std::string what, std::string got, std::string expected,
                  std::string cure) {
@@ -32,46 +71,16 @@ const Array& FoldCall::operator[](std::size_t input) const {
 
 std::vector<Index> integers_of(const Array& array) {
   std::vector<Index> entries(static_cast<std::size_t>(array.size()));
-  const auto copy = [&]<class T>(T) {
+  const bool integer = with_integer_type(array.type(), [&]<class T>(T) {
     const std::span<const T> source = array.as<T>();
     for (std::size_t k = 0; k < source.size(); ++k) entries[k] = static_cast<Index>(source[k]);
-  };
-  switch (array.type()) {
-    case DType::int64:
-      copy(std::int64_t{});
-      break;
-    case DType::int32:
-      copy(std::int32_t{});
-      break;
-    case DType::int16:
-      copy(std::int16_t{});
-      break;
-    case DType::int8:
-      copy(std::int8_t{});
-      break;
-    case DType::uint64:
-      copy(std::uint64_t{});
-      break;
-    case DType::uint32:
-      copy(std::uint32_t{});
-      break;
-    case DType::uint16:
-      copy(std::uint16_t{});
-      break;
-    case DType::uint8:
-      copy(std::uint8_t{});
-      break;
-    case DType::boolean:
-      copy(bool{});
-      break;
-    default: {
-      // Truncated as a cast is; what no integer can hold becomes 0.
-      const Tensor<double> reals = array.converted<double>();
-      for (std::size_t k = 0; k < entries.size(); ++k) {
-        const double value = reals[static_cast<Index>(k)];
-        entries[k] = value > -9e18 && value < 9e18 ? static_cast<Index>(value) : 0;
-      }
-    }
+  });
+  if (integer) return entries;
+  // Truncated as a cast is; what no integer can hold becomes 0.
+  const Tensor<double> reals = array.converted<double>();
+  for (std::size_t k = 0; k < entries.size(); ++k) {
+    const double value = reals[static_cast<Index>(k)];
+    entries[k] = value > -9e18 && value < 9e18 ? static_cast<Index>(value) : 0;
   }
   return entries;
 }
@@ -89,39 +98,10 @@ Array real_array(Shape shape, std::span<const double> entries) {
 
 Array integer_array(Shape shape, std::span<const Index> entries, DType type) {
   return Array(type, std::move(shape), [&](std::span<std::byte> target) {
-    const auto copy = [&]<class T>(T) {
+    TANGRA_ENSURE(with_integer_type(type, [&]<class T>(T) {
       for (std::size_t k = 0; k < entries.size(); ++k)
         reinterpret_cast<T*>(target.data())[k] = static_cast<T>(entries[k]);
-    };
-    switch (type) {
-      case DType::int32:
-        copy(std::int32_t{});
-        break;
-      case DType::int16:
-        copy(std::int16_t{});
-        break;
-      case DType::int8:
-        copy(std::int8_t{});
-        break;
-      case DType::uint64:
-        copy(std::uint64_t{});
-        break;
-      case DType::uint32:
-        copy(std::uint32_t{});
-        break;
-      case DType::uint16:
-        copy(std::uint16_t{});
-        break;
-      case DType::uint8:
-        copy(std::uint8_t{});
-        break;
-      case DType::boolean:
-        copy(bool{});
-        break;
-      default:
-        TANGRA_ENSURE(type == DType::int64);
-        copy(std::int64_t{});
-    }
+    }));
   });
 }
 
@@ -147,29 +127,6 @@ Array picked(const Array& source, Shape shape, std::span<const Index> from, cons
       std::memcpy(target.data() + k * width, entry, width);
     }
   });
-}
-
-std::vector<Index> broadcast_from(const Shape& input, const Shape& result) {
-  const std::vector<Index> own = input.strides();
-  std::vector<Index> strides(static_cast<std::size_t>(result.rank()), 0);
-  const Index skipped = result.rank() - input.rank();
-  for (Index axis = 0; axis < input.rank(); ++axis) {
-    if (input[axis] != 1)
-      strides[static_cast<std::size_t>(axis + skipped)] = own[static_cast<std::size_t>(axis)];
-  }
-  std::vector<Index> map(static_cast<std::size_t>(result.elements()));
-  std::vector<Index> position(strides.size(), 0);
-  Index from = 0;
-  for (Index& entry : map) {
-    entry = from;
-    for (std::size_t axis = position.size(); axis-- > 0;) {
-      from += strides[axis];
-      if (++position[axis] < result[static_cast<Index>(axis)]) break;
-      from -= strides[axis] * position[axis];
-      position[axis] = 0;
-    }
-  }
-  return map;
 }
 
 std::optional<Shape> reshaped(const Shape& input, std::span<const Index> wanted, bool allow_zero) {

@@ -53,8 +53,6 @@ Index axis_in(const FileNode& node, Index axis, Index rank);
 /// Entries of the result by their running numbers in the source; -1 takes `fill` (one entry of the same
 /// type).
 Array picked(const Array& source, Shape shape, std::span<const Index> from, const Array* fill = nullptr);
-/// For each entry of a broadcast result the entry of the input.
-std::vector<Index> broadcast_from(const Shape& input, const Shape& result);
 
 /// The lengths of Split's parts along an axis of `length`: given, the attribute, or equal.
 std::vector<Index> split_lengths(const FileNode& node, Index length, std::optional<std::vector<Index>> given);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "tangra/base/error.h"
+#include "tangra/base/strides.h"
 #include "tangra/load/onnx/fold.h"
 #include "tangra/load/onnx/tensors.h"
 
@@ -105,7 +106,7 @@ template <class T, class F>
 Array combined(const FoldCall& call, const Array& a, const Array& b) {
   const Shape shape = common_shape(call, a.shape(), b.shape());
   const auto of_a = entries_of<T>(a), of_b = entries_of<T>(b);
-  const auto from_a = broadcast_from(a.shape(), shape), from_b = broadcast_from(b.shape(), shape);
+  const auto from_a = broadcast_entries(a.shape(), shape), from_b = broadcast_entries(b.shape(), shape);
   std::vector<T> result(from_a.size());
   for (std::size_t k = 0; k < result.size(); ++k) {
     const T x = of_a[static_cast<std::size_t>(from_a[k])], y = of_b[static_cast<std::size_t>(from_b[k])];
@@ -135,7 +136,7 @@ template <class F>
 Arrays fold_compare(const FoldCall& call) {
   const Array &a = call[0], &b = call[1];
   const Shape shape = common_shape(call, a.shape(), b.shape());
-  const auto from_a = broadcast_from(a.shape(), shape), from_b = broadcast_from(b.shape(), shape);
+  const auto from_a = broadcast_entries(a.shape(), shape), from_b = broadcast_entries(b.shape(), shape);
   std::vector<Index> result(from_a.size());
   const auto compare = [&](const auto& of_a, const auto& of_b) {
     for (std::size_t k = 0; k < result.size(); ++k) {
@@ -269,7 +270,7 @@ Array reduced(const FoldCall& call, const Array& x, bool mean) {
   if (count == 0) refuse_node(call.node, "a reduction over no entries", to_string(x.shape()));
   call.budget.take(call.node, x.shape());
   const std::vector<T> entries = entries_of<T>(x);
-  const std::vector<Index> to = broadcast_from(kept, x.shape());
+  const std::vector<Index> to = broadcast_entries(kept, x.shape());
   std::vector<T> sums(static_cast<std::size_t>(kept.elements()));
   std::vector<bool> seen(sums.size(), false);
   for (std::size_t k = 0; k < entries.size(); ++k) {

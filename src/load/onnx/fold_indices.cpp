@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "tangra/base/error.h"
+#include "tangra/base/strides.h"
 #include "tangra/load/onnx/fold.h"
 
 namespace tangra::load::onnx {
@@ -252,7 +253,7 @@ Arrays fold_expand(const FoldCall& call) {
     refuse_node(call.node, error.complaint().what, error.complaint().got, error.complaint().expected);
   }
   call.budget.take(call.node, result);
-  return {picked(call[0], result, broadcast_from(call[0].shape(), result))};
+  return {picked(call[0], result, broadcast_entries(call[0].shape(), result))};
 }
 
 Arrays fold_tile(const FoldCall& call) {
@@ -290,9 +291,9 @@ Arrays fold_where(const FoldCall& call) {
   const Array yes = unified(call[1], real), no = unified(call[2], real);
   if (yes.type() != no.type()) refuse_node(call.node, "the two choices differ in type");
   const auto choice = integers_of(call[0]);
-  const auto from_choice = broadcast_from(call[0].shape(), shape);
-  const Array of_yes = picked(yes, shape, broadcast_from(yes.shape(), shape));
-  const Array of_no = picked(no, shape, broadcast_from(no.shape(), shape));
+  const auto from_choice = broadcast_entries(call[0].shape(), shape);
+  const Array of_yes = picked(yes, shape, broadcast_entries(yes.shape(), shape));
+  const Array of_no = picked(no, shape, broadcast_entries(no.shape(), shape));
   const std::size_t width = bytes_of(yes.type());
   return {Array(yes.type(), shape, [&](std::span<std::byte> target) {
     for (std::size_t k = 0; k * width < target.size(); ++k) {

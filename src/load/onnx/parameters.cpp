@@ -127,6 +127,7 @@ std::map<std::string, Decision> decide_parameters(const FileModel& model,
       }
     } else if (statistic != found->second.end()) {
       decision.kind = Decision::Kind::buffer;
+      decision.role = ParameterRole::statistic;
       decision.why = "not learned: a running statistic of " + in_words(*statistic);
     } else {
       decision.why = "a setting of " + in_words(use);

@@ -101,12 +101,12 @@ struct Pow {
   }
 };
 
-/// The larger of both; the first where they are equal, which then has the whole derivative. NaN wins.
-struct Max {
-  static constexpr std::string_view name = "Max";
+/// The first of both where F takes it, which then has the whole derivative; else the second. NaN wins.
+template <class F>
+struct Extremum {
   template <class T>
   static bool takes_first(const Pair<T>& p) {
-    return p.side_a >= p.side_b || std::isnan(p.side_a);
+    return F::first_wins(p.side_a, p.side_b) || std::isnan(p.side_a);
   }
   template <class T>
   static Choice choice(const Pair<T>& p) {
@@ -126,28 +126,21 @@ struct Max {
   }
 };
 
-/// The smaller of both; the first where they are equal, which then has the whole derivative. NaN wins.
-struct Min {
+/// The larger of both; the first where they are equal.
+struct Max : Extremum<Max> {
+  static constexpr std::string_view name = "Max";
+  template <class T>
+  static bool first_wins(T a, T b) {
+    return a >= b;
+  }
+};
+
+/// The smaller of both; the first where they are equal.
+struct Min : Extremum<Min> {
   static constexpr std::string_view name = "Min";
   template <class T>
-  static bool takes_first(const Pair<T>& p) {
-    return p.side_a <= p.side_b || std::isnan(p.side_a);
-  }
-  template <class T>
-  static Choice choice(const Pair<T>& p) {
-    return {takes_first(p) ? 0 : 1, distance(p)};
-  }
-  template <class T>
-  static T value(const Pair<T>& p, const Settings&) {
-    return takes_first(p) ? p.a : p.b;
-  }
-  template <class T>
-  static T slope_a(const Pair<T>& p, const Settings&) {
-    return takes_first(p) ? T(1) : T(0);
-  }
-  template <class T>
-  static T slope_b(const Pair<T>& p, const Settings&) {
-    return takes_first(p) ? T(0) : T(1);
+  static bool first_wins(T a, T b) {
+    return a <= b;
   }
 };
 

@@ -40,7 +40,7 @@ struct Expand {
     const std::vector<Shape> shapes{input, Shape(node.attributes.integers("shape", {}))};
     const Shape result = broadcast_inputs(node, shapes);
     require_size(node, result);
-    return {result, broadcast_map(input, result)};
+    return {result, broadcast_entries(input, result)};
   }
 };
 
@@ -171,7 +171,7 @@ EntryMap regrouped(const Shape& fine, const std::vector<std::size_t>& order, Sha
     permuted.append(fine[static_cast<Index>(axis)]);
     strides.push_back(fine.strides()[axis]);
   }
-  return {std::move(result), entries_of(permuted, strides)};
+  return {std::move(result), strided_entries(permuted, strides)};
 }
 
 /// The attribute `blocksize`, where it divides what it has to.

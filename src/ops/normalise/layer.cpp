@@ -33,11 +33,11 @@ struct OverLastAxes {
     Layout layout{.groups = x.elements(0, axis),
                   .length = x.elements(axis, x.rank()),
                   .epsilon = node.attributes.real("epsilon", 1e-5),
-                  .scale = broadcast_map(inputs[1], x),
+                  .scale = broadcast_entries(inputs[1], x),
                   .bias = {}};
     if (biased) {
       require_broadcasts_to(node, inputs[2], x, "the bias");
-      layout.bias = broadcast_map(inputs[2], x);
+      layout.bias = broadcast_entries(inputs[2], x);
     }
     return layout;
   }

@@ -58,6 +58,14 @@ TEST(OnnxParameters, AreInitialisersOfRealNumbers) {
   EXPECT_TRUE(parameter_of(graph, "temperature").trainable);
   EXPECT_FALSE(parameter_of(graph, "val_7").trainable);
   EXPECT_NE(parameter_of(graph, "val_7").why.find("counted up"), std::string::npos);
+
+  Graph other = graph;
+  select_parameters(other, "fc|val_7", "bias");
+  EXPECT_EQ(other.parameter_count(), 2 * 3 + 1);
+  EXPECT_TRUE(parameter_of(other, "val_7").trainable);
+  EXPECT_EQ(parameter_of(other, "val_7").why, "learned: its name matches --params");
+  EXPECT_FALSE(parameter_of(other, "temperature").trainable);
+  EXPECT_EQ(other.value(parameter_of(other, "val_7").value).dependence, Dependence::parameters);
   EXPECT_EQ(parameter_of(graph, "fc.weight").layer, "fc");
   EXPECT_EQ(parameter_of(graph, "fc.bias").role, ParameterRole::bias);
   EXPECT_EQ(parameter_of(graph, "fc.weight").role, ParameterRole::weight);
