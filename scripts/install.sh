@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
 # Installs with apt what tangra needs and this machine lacks, and says so. Does nothing where all is there.
 #
-#   scripts/install.sh [--bench] [--tidy] [--data] [--check]
+#   scripts/install.sh [--bench] [--tidy] [--fuzz] [--data] [--check]
 #
 #   --bench   also Google Benchmark            (preset bench)
 #   --tidy    also clang-tidy                  (preset tidy)
+#   --fuzz    also clang with libFuzzer        (preset fuzz)
 #   --data    also the pictures of Fashion-MNIST
 #   --check   installs nothing: tells what is missing, exit code 1 where something is
 #
@@ -36,6 +37,7 @@ for argument in "$@"; do
   case "$argument" in
     --bench) needed+=("libbenchmark-dev|benchmarks") ;;
     --tidy) needed+=("clang-tidy-16|static analysis") ;;
+    --fuzz) needed+=("clang-16|fuzz targets" "libclang-rt-16-dev|fuzz targets, sanitizers") ;;
     --data) needed+=("dataset-fashion-mnist|70,000 pictures to try the program on") ;;
     --check) check_only=yes ;;
     -h | --help)

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# What is too slow for every change: the tests under ThreadSanitizer, the kernel of 10,000 MNIST pictures with its
-# eigenvalues, and the benchmarks.
+# What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
+# MNIST pictures with its eigenvalues, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [mnist] [bench]        without arguments all three
+#   scripts/slow.sh [tsan] [fuzz] [mnist] [bench]        without arguments all
 #
+# fuzz runs for FUZZ_SECONDS (default 600); build/fuzz/corpus grows from run to run.
 # mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
 # memory and 400 MB of disk.
 set -euo pipefail
@@ -25,6 +26,19 @@ run_tsan() {
   cmake --build --preset tsan --parallel "$jobs"
   TSAN_OPTIONS="suppressions=$PWD/scripts/tsan-suppressions.txt" \
     ctest --test-dir build/tsan --parallel "$jobs" --output-on-failure --label-exclude slow
+}
+
+run_fuzz() {
+  echo "== fuzzing the ONNX reader for ${FUZZ_SECONDS:-600} s"
+  scripts/install.sh --fuzz
+  cmake --preset fuzz --log-level=WARNING
+  cmake --build --preset fuzz --parallel "$jobs"
+  local corpus=build/fuzz/corpus
+  mkdir -p "$corpus"
+  build/fuzz/tests/fuzz/fuzz_onnx_seeds "$corpus"
+  # What breaks the reader is left in build/fuzz/found-*.
+  build/fuzz/tests/fuzz/fuzz_onnx -max_total_time="${FUZZ_SECONDS:-600}" -timeout=20 -rss_limit_mb=2048 \
+    -artifact_prefix=build/fuzz/found- -print_final_stats=1 -verbosity=0 "$corpus"
 }
 
 run_mnist() {
@@ -56,16 +70,16 @@ run_bench() {
 }
 
 scripts/install.sh
-(($#)) || set -- tsan mnist bench
+(($#)) || set -- tsan fuzz mnist bench
 for step in "$@"; do
   case "$step" in
-    tsan | mnist | bench) "run_$step" ;;
+    tsan | fuzz | mnist | bench) "run_$step" ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
-      echo "slow.sh: there is no step $step (tsan, mnist, bench)" >&2
+      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, bench)" >&2
       exit 2
       ;;
   esac
