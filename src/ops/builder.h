@@ -32,7 +32,8 @@ class GraphBuilder {
                                   std::string name, std::vector<std::string> outputs);
   void output(ValueId value);
 
-  const Shape& shape(ValueId value) const { return graph_.shape(value); }
+  /// A copy: what graph() refers to moves when a value is added.
+  Shape shape(ValueId value) const { return graph_.shape(value); }
   const Graph& graph() const { return graph_; }
   Graph finish() { return std::move(graph_); }
 

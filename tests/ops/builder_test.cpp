@@ -28,6 +28,14 @@ TEST(GraphBuilder, FindsShapesAndDependence) {
   EXPECT_EQ(graph.parameter_count(), 12);
 }
 
+TEST(GraphBuilder, ShapesStayWhereValuesAreAdded) {
+  static_assert(!std::is_reference_v<decltype(std::declval<GraphBuilder&>().shape(0))>);
+  GraphBuilder builder;
+  const auto& shape = builder.shape(builder.input("x", {4}));
+  for (int k = 0; k < 100; ++k) builder.input("x" + std::to_string(k), {7, 7});
+  EXPECT_EQ(shape, (Shape{4}));
+}
+
 TEST(GraphBuilder, RefusesWhatDoesNotFitAndNamesTheNode) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {4});

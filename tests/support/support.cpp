@@ -18,7 +18,7 @@ TemporaryFolder::~TemporaryFolder() {
 
 std::optional<std::filesystem::path> shared_data() {
   if (const char* folder = getenv("TANGRA_TEST_DATA"); folder != nullptr) return folder;
-  const std::filesystem::path beside = std::filesystem::path(__FILE__).parent_path() / "../../../shared/data";
+  const std::filesystem::path beside = std::filesystem::path(TANGRA_PROJECT) / "../shared/data";
   if (std::filesystem::is_directory(beside)) return std::filesystem::canonical(beside);
   return std::nullopt;
 }

@@ -188,10 +188,10 @@ ValueId ChainBuilder::parameter(const LayerSpec& layer, ParameterRole role) {
 
 /// Branches that are added or multiplied have one shape; broadcasting would hide a mistake.
 void ChainBuilder::check_branches(const LayerSpec& layer, const std::vector<Signal>& branches) const {
-  const Shape& first = builder_.shape(branches[0].value);
+  const Shape first = builder_.shape(branches[0].value);
   Index features = 0;
   for (const Signal& branch : branches) {
-    const Shape& shape = builder_.shape(branch.value);
+    const Shape shape = builder_.shape(branch.value);
     features += shape.back();
     if (layer.join != Join::concatenate && shape != first) {
       refuse(source_, layer.at,

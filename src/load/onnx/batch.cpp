@@ -1,5 +1,8 @@
 #include "tangra/load/onnx/batch.h"
 
+#include <algorithm>
+#include <functional>
+
 namespace tangra::load::onnx {
 
 Shape at_two(const Shape& one, const Place& place) {
@@ -29,19 +32,31 @@ Place place_along(const Shape& from, const BatchPlace& place, const Shape& to, I
   return result;
 }
 
-Place likely_place(const Shape& from, const BatchPlace& place, const Shape& to) {
-  const auto alone_at = [&](Index axis) -> Place {
-    if (axis >= to.rank() || to[axis] != 1) return std::nullopt;
-    return place_along(from, place, to, axis);
-  };
-  if (const Place same = alone_at(place.axis)) return same;
+std::vector<BatchPlace> likely_places(const Shape& from, const BatchPlace& place, const Shape& to) {
+  std::vector<BatchPlace> places;
   for (Index axis = 0; axis < to.rank(); ++axis) {
-    if (const Place alone = alone_at(axis)) return alone;
+    if (const Place found = place_along(from, place, to, axis)) places.push_back(*found);
   }
-  for (Index axis = 0; axis < to.rank(); ++axis) {
-    if (const Place merged = place_along(from, place, to, axis)) return merged;
-  }
-  return std::nullopt;
+  std::ranges::stable_sort(places, std::less(), [&](const BatchPlace& found) {
+    return found.alone() ? (found.axis == place.axis ? 0 : 1) : 2;
+  });
+  return places;
+}
+
+BatchPlace Readings::chosen(const Shape& from, const BatchPlace& place, const Shape& to,
+                            const std::vector<BatchPlace>& places) {
+  const auto found = std::ranges::find_if(readings_, [&](const Reading& reading) {
+    return reading.from == from && reading.place == place && reading.to == to;
+  });
+  if (found != readings_.end()) return places[found->choice];
+  if (places.size() > 1) readings_.push_back({from, to, place, 0, places.size()});
+  return places.front();
+}
+
+bool Readings::advance() {
+  // What was asked for later may depend on what was chosen before, and is found anew.
+  while (!readings_.empty() && ++readings_.back().choice == readings_.back().count) readings_.pop_back();
+  return !readings_.empty();
 }
 
 Place moved(const Place& place, Index added) {

@@ -35,9 +35,30 @@ Doubled doubled_axis(const Shape& one, const Shape& two);
 /// Where the samples are once an array of shape `from` (for one sample) is read with shape `to`, if they lie
 /// along `axis` of it; nothing where the entries before and behind do not come out even.
 Place place_along(const Shape& from, const BatchPlace& place, const Shape& to, Index axis);
-/// The best place in `to` where the shape itself says nothing: an axis of length 1 of its own, the place's
-/// own axis first, else any that the entries before and behind allow.
-Place likely_place(const Shape& from, const BatchPlace& place, const Shape& to);
+/// All places in `to` that the entries before and behind allow, the likeliest first: an axis of length 1 of
+/// its own, the place's own axis before others, then merged ones. They differ in the axis alone to which the
+/// same place between two entries is counted.
+std::vector<BatchPlace> likely_places(const Shape& from, const BatchPlace& place, const Shape& to);
+
+/// Which place is taken where a reshaped array has several and the file does not say: one that was exported
+/// for one sample has (T, heads, d) for (T, N * heads, d), which could be (T * N, heads, d) too. What follows
+/// in the network shows it, so all are tried; arrays that are reshaped alike are read alike.
+class Readings {
+ public:
+  BatchPlace chosen(const Shape& from, const BatchPlace& place, const Shape& to,
+                    const std::vector<BatchPlace>& places);
+  /// Goes on to the next combination of choices; false where there is none.
+  bool advance();
+
+ private:
+  struct Reading {
+    Shape from, to;
+    BatchPlace place;
+    std::size_t choice = 0;
+    std::size_t count = 1;
+  };
+  std::vector<Reading> readings_;  ///< in the order in which they were asked for
+};
 
 /// The place counted in an array with `added` axes more in front.
 Place moved(const Place& place, Index added);

@@ -156,7 +156,7 @@ void Lower::alias(std::size_t output, Fact& fact, Shape shape, Place place) {
 }
 
 void Lower::refuse_mixing(const std::string& how) const {
-  throw Error(
+  throw Mixing(
       ErrorKind::unsupported,
       {.what = "the network mixes samples: " + how,
        .where = "node " + node.name + " (" + node.op + ")",

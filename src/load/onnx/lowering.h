@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "tangra/base/error.h"
 #include "tangra/load/onnx/batch.h"
 #include "tangra/load/onnx/file_model.h"
 #include "tangra/load/onnx/fold.h"
@@ -37,12 +38,19 @@ struct Fact {
   bool is_parameter_free() const { return dependence == Dependence::constant; }
 };
 
+/// The network mixes samples, as far as the places that were chosen (Readings) go.
+class Mixing : public Error {
+ public:
+  using Error::Error;
+};
+
 /// The graph under construction: names stay those of the file, added ones are told apart.
 class Assembly {
  public:
-  explicit Assembly(const std::string& name) : builder(name) {}
+  Assembly(const std::string& name, Readings& which) : builder(name), readings(which) {}
 
   ops::GraphBuilder builder;
+  Readings& readings;
 
   /// `wanted`, or with a number behind it where that is taken.
   std::string fresh(const std::string& wanted);
@@ -105,9 +113,9 @@ class Lower {
   ValueId apply(const std::string& op, std::vector<ValueId> inputs, Attributes attributes = {},
                 const std::string& suffix = {}, std::size_t output = 0);
   std::vector<ValueId> apply_many(const std::string& op, std::vector<ValueId> inputs, Attributes attributes);
-  /// A copy: the values of the graph move when one is added.
   Shape graph_shape(ValueId id) const { return assembly_.builder.shape(id); }
   ValueId shaped(ValueId id, const Shape& shape) { return assembly_.shaped(id, shape); }
+  Readings& readings() { return assembly_.readings; }
 
   /// Says what an output is: entries of the graph's value `id`, with this ONNX shape.
   void result(std::size_t output, ValueId id, Shape shape, Place place, std::optional<DType> type = {});
@@ -115,7 +123,7 @@ class Lower {
   void alias(std::size_t output, Fact& fact, Shape shape, Place place);
   std::vector<std::optional<Fact>>& results() { return results_; }
 
-  /// Throws Error(unsupported): what the node does goes across samples.
+  /// Throws Mixing: what the node does goes across samples.
   [[noreturn]] void refuse_mixing(const std::string& how) const;
   [[noreturn]] void refuse_mode(const std::string& what, const std::string& got = {},
                                 const std::string& expected = {}) const;

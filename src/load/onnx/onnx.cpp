@@ -42,8 +42,12 @@ Array lengths_array(const Shape& shape, Index first, Index last) {
 /// The network under construction.
 class Network {
  public:
-  Network(const FileModel& model, const OnnxOptions& options)
-      : model_(model), options_(options), needed_(needed_nodes(model, options)), assembly_(model.name) {}
+  Network(const FileModel& model, const OnnxOptions& options, Readings& readings, FoldBudget& budget)
+      : model_(model),
+        options_(options),
+        needed_(needed_nodes(model, options)),
+        assembly_(model.name, readings),
+        budget_(budget) {}
 
   Graph build() {
     add_inputs();
@@ -107,6 +111,9 @@ class Network {
         unsupported_.push_back(&node);
       else if (sound && read_node(node))
         return;
+    } catch (const Mixing& mixing) {
+      if (!first_error_) first_mixing_ = mixing;
+      if (!first_error_) first_error_ = mixing;
     } catch (const Error& error) {
       if (!first_error_) first_error_ = error;
     }
@@ -224,7 +231,8 @@ class Network {
 
   void report_errors() {
     if (unsupported_.empty()) {
-      if (first_error_) throw *first_error_;
+      if (first_mixing_) throw Mixing(*first_mixing_);
+      if (first_error_) throw Error(*first_error_);
       return;
     }
     constexpr std::size_t most = 40;
@@ -288,17 +296,33 @@ class Network {
   const OnnxOptions& options_;
   Needed needed_;
   Assembly assembly_;
-  FoldBudget budget_;
+  FoldBudget& budget_;
   std::map<std::string, Fact> facts_;
   std::map<std::string, Fact> fixed_;
   std::vector<const FileNode*> unsupported_;
   std::optional<Error> first_error_;
+  std::optional<Mixing> first_mixing_;  ///< where that is what the first error says
 };
 
 }  // namespace
 
 Graph network_of(const FileModel& model, const OnnxOptions& options) {
-  return Network(model, options).build();
+  constexpr int most_readings = 256;
+  Readings readings;
+  FoldBudget budget;  // for all together
+  std::optional<Error> first;
+  for (int k = 0; k < most_readings; ++k) {
+    try {
+      return Network(model, options, readings, budget).build();
+    } catch (const Mixing& mixing) {
+      if (!first) first = mixing;
+    } catch (const Error&) {
+      if (!first) throw;
+      break;
+    }
+    if (!readings.advance()) break;
+  }
+  throw Error(*first);
 }
 
 }  // namespace tangra::load::onnx

@@ -18,8 +18,9 @@ void reshape_to(Lower& call, const Shape& one, const std::optional<Shape>& two, 
   Place found = fits && axis ? place_along(x.shape, *place, one, *axis) : std::nullopt;
   // [1, -1] in a file for one sample means that sample, though it could be read otherwise.
   if (!found || (!found->alone() && states_number)) {
-    const Place likely = likely_place(x.shape, *place, one);
-    if (likely && (!found || likely->alone())) found = likely;
+    const std::vector<BatchPlace> likely = likely_places(x.shape, *place, one);
+    if (!likely.empty() && (!found || likely.front().alone()))
+      found = call.readings().chosen(x.shape, *place, one, likely);
   }
   if (!found) {
     call.refuse_mixing("the new shape does not keep the samples apart (" + to_string(x.shape) + " to " +

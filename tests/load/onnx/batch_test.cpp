@@ -82,6 +82,31 @@ TEST(OnnxBatch, IsFollowedThroughHeadsAndRows) {
   expect_mixing(bad, "N_y");
 }
 
+/// (T, 1, C) -> (T, heads, C / heads), in a file for one sample, then products of what lies along `order`.
+File heads_of_one(const std::vector<Index>& order, const std::vector<Index>& transposed) {
+  File file = File().input("x", {1, 4, 6}).initializer(integers("heads", {3}, {4, 2, 3}));
+  file.node("Transpose", {"x"}, {"t"}, {attribute("perm", std::vector<Index>{1, 0, 2})})
+      .node("Reshape", {"t", "heads"}, {"h"})
+      .node("Transpose", {"h"}, {"q"}, {attribute("perm", order)})
+      .node("Transpose", {"h"}, {"k"}, {attribute("perm", transposed)});
+  return file.node("MatMul", {"q", "k"}, {"y"}).output("y");
+}
+
+TEST(OnnxBatch, WhatFollowsShowsWhereItIs) {
+  // heads or (T * N) in front: (4, 2, 3) may be (T, N * heads, 3) or (T * N, heads, 3).
+  for (const bool by_heads : {true, false}) {
+    const File file = by_heads ? heads_of_one({1, 0, 2}, {1, 2, 0}) : heads_of_one({0, 1, 2}, {0, 2, 1});
+    const Graph graph = loaded(file.bytes());
+    EXPECT_EQ(graph.shape(graph.outputs[0]), (by_heads ? Shape{2, 4, 4} : Shape{4, 2, 2}));
+  }
+  // With one matrix in common neither reading keeps the samples apart.
+  File both = heads_of_one({1, 0, 2}, {1, 2, 0});
+  both.node("Transpose", {"h"}, {"a"}, {attribute("perm", std::vector<Index>{0, 2, 1})})
+      .node("MatMul", {"h", "a"}, {"b"})
+      .output("b");
+  expect_mixing(both, "N_");
+}
+
 TEST(OnnxBatch, RefusesWhatMixesSamples) {
   const auto axis = [](Index value) { return attribute("axis", value); };
   const auto axes = [](std::vector<Index> value) { return attribute("axes", value); };
