@@ -3,7 +3,8 @@
 
 namespace tangra::linalg {
 
-/// What Engine::reference runs; see gemm.h. Serial, three loops.
+/// What Engine::reference runs; see gemm.h. Serial, three loops: every entry is a sum in ascending k, rounded at each
+/// step, whatever the strides.
 template <class T>
 void gemm_reference(MatrixView<const T> a, MatrixView<const T> b, bool accumulate, MatrixView<T> c);
 

@@ -68,18 +68,27 @@ std::vector<double> random_direction(std::uint64_t seed, ParameterId parameter, 
   return direction;
 }
 
+namespace {
+
+/// Multiply-adds of one node, about: one for each entry of the result, or a fan-in of them.
+double node_work(const ops::Op& op, const Node& node, const std::vector<Shape>& inputs, const Shape& result) {
+  const auto entries = [](const Shape& shape) { return static_cast<double>(shape.elements()); };
+  if (node.op == "Conv") return entries(result) * entries(inputs[1]) / static_cast<double>(inputs[1][0]);
+  if (node.op == "ConvTranspose") return entries(inputs[0]) * entries(inputs[1]) / static_cast<double>(inputs[1][0]);
+  bool is_product = node.op == "MatMul";  // of two values that depend on samples, too
+  for (std::size_t k = 0; k < inputs.size(); ++k)
+    is_product = is_product || op.has_outer_form(node, inputs, static_cast<int>(k));
+  return entries(result) * (is_product && !inputs[0].empty() ? static_cast<double>(inputs[0].back()) : 1);
+}
+
+}  // namespace
+
 double forward_work(const differentiate::Program<double>& program) {
   double sum = 0;
   const Graph& graph = program.graph();
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const auto id = static_cast<NodeId>(n);
-    const std::vector<Shape>& inputs = program.input_shapes(id);
-    auto work = static_cast<double>(program.output_shapes(id).front().elements());
-    for (std::size_t k = 0; k < inputs.size(); ++k) {
-      const bool product = program.op(id).has_outer_form(graph.nodes[n], inputs, static_cast<int>(k));
-      if (product) work *= static_cast<double>(inputs[0].empty() ? 1 : inputs[0].back());
-    }
-    sum += work;
+    sum += node_work(program.op(id), graph.nodes[n], program.input_shapes(id), program.output_shapes(id).front());
   }
   return sum;
 }

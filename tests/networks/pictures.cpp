@@ -40,6 +40,7 @@ std::string resnet(const Export& how) {
   const auto narrow = net.conv(h, "block2.short.conv", {6, 4, 1, 1}, window(1, 2), false);
   const auto shortcut = net.batch_norm(narrow, "block2.short.bn", 6);
   h = net.apply("Relu", {net.sum(layer(second, "block2.2", 6, 6, 1), shortcut)});
+  h = net.sum(h, net.conv(h, "mix", {6, 6, 1, 1}));
   h = net.apply("Flatten", {net.apply("GlobalAveragePool", {h})});
   return net.finish(net.gemm(h, "fc", 6, 4));
 }

@@ -207,8 +207,8 @@ TEST(ConvTranspose, GivesTheNumbersOfTheHand) {
 /// Forward pass and both pull-backs of `samples` samples; sample 0 alone must have the bits that it has among
 /// others.
 template <class T>
-std::vector<T> bits(const std::string& op, const Attributes& attributes, Shape x, Shape weight, Index samples,
-                    int threads) {
+std::vector<T> bits(const std::string& op, const Attributes& attributes, Shape x, Shape weight,
+                    Index directions, Index samples, int threads) {
   const Tensor<T> all = random_tensor<T>(x.with_leading(9), 5);
   Tensor<T> own(x.with_leading(samples));
   std::copy_n(all.data(), own.size(), own.data());
@@ -217,11 +217,11 @@ std::vector<T> bits(const std::string& op, const Attributes& attributes, Shape x
   inputs.push_back(random_tensor<T>(weight.with_leading(1), 6));
   const SingleNode<T> node(op, attributes, std::move(inputs), threads);
   const Index size = node.shape().elements();
-  const Tensor<T> cotangents = random_tensor<T>(node.shape().with_leading(2).with_leading(samples), 7);
-  const auto pulled = node.pullback(2, cotangents);
+  const Tensor<T> cotangents = random_tensor<T>(node.shape().with_leading(directions).with_leading(samples), 7);
+  const auto pulled = node.pullback(directions, cotangents, T(1) / 3);
   std::vector<T> result(node.forward().data(), node.forward().data() + size);
-  result.insert(result.end(), pulled[0].data(), pulled[0].data() + 2 * x.elements());
-  result.insert(result.end(), pulled[1].data(), pulled[1].data() + 2 * weight.elements());
+  result.insert(result.end(), pulled[0].data(), pulled[0].data() + directions * x.elements());
+  result.insert(result.end(), pulled[1].data(), pulled[1].data() + directions * weight.elements());
   return result;
 }
 
@@ -229,10 +229,17 @@ TEST(Conv, BitsDependOnNeitherThreadsNorCompany) {
   const Attributes padded{{"pads", Integers{1, 2, 0, 1}}, {"strides", Integers{1, 2}}};
   for (const std::string op : {"Conv", "ConvTranspose"}) {
     for (const Index side : {4, 9, 40}) {
-      const Shape x{16, side, side};
-      const auto alone = bits<float>(op, padded, x, {16, 16, 3, 3}, 1, 1);
-      EXPECT_EQ(bits<float>(op, padded, x, {16, 16, 3, 3}, 9, 3), alone) << op << " " << side;
-      EXPECT_EQ(bits<float>(op, padded, x, {16, 16, 3, 3}, 2, 5), alone) << op << " " << side;
+      for (const Index directions : {1, 2}) {
+        for (const Index taps : {1, 3}) {  // a kernel of one tap reads the image as it lies
+          const Attributes attributes = taps == 1 ? Attributes{} : padded;
+          const auto found = [&](Index samples, int threads) {
+            return bits<float>(op, attributes, {16, side, side}, {16, 16, taps, taps}, directions, samples, threads);
+          };
+          const auto alone = found(1, 1);
+          EXPECT_EQ(found(9, 3), alone) << op << " " << side << ", " << taps;
+          EXPECT_EQ(found(2, 5), alone) << op << " " << side << ", " << taps;
+        }
+      }
     }
   }
 }

@@ -59,11 +59,13 @@ Call<T> SingleNode<T>::call(const Tensor<T>* result) const {
 }
 
 template <class T>
-std::vector<Tensor<T>> SingleNode<T>::pullback(Index directions, const Tensor<T>& cotangents) const {
+std::vector<Tensor<T>> SingleNode<T>::pullback(Index directions, const Tensor<T>& cotangents,
+                                               T start) const {
   std::vector<Tensor<T>> results;
   std::vector<T*> pointers;
   for (const Shape& shape : shapes_) {
     results.emplace_back(shape.with_leading(directions).with_leading(samples()));
+    std::ranges::fill(results.back(), start);
     pointers.push_back(results.back().data());
   }
   std::vector<const T*> from{cotangents.data()};

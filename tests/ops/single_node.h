@@ -17,8 +17,8 @@ class SingleNode {
   Index samples() const { return inputs_[0].shape()[0]; }
   /// [n, shape]
   const Tensor<T>& forward() const { return result_; }
-  /// For every input [n, R, shape]; cotangents: [n, R, shape of the output].
-  std::vector<Tensor<T>> pullback(Index directions, const Tensor<T>& cotangents) const;
+  /// For every input [n, R, shape]; cotangents: [n, R, shape of the output]. Every entry is added to `start`.
+  std::vector<Tensor<T>> pullback(Index directions, const Tensor<T>& cotangents, T start = 0) const;
   /// [n, R, shape of the output]; tangents[k]: [n, R, shape], empty where zero.
   Tensor<T> pushforward(Index directions, const std::vector<Tensor<T>>& tangents) const;
   std::vector<Choice> choices() const { return op_.choices(call(&result_)); }

@@ -143,15 +143,15 @@ void Correlation<T>::correlate(Index rows, Rows<const T> images, Rows<const T> w
 }
 
 template <class T>
-void Correlation<T>::spread(const Piece& piece, Rows<const T> maps, Rows<const T> weights, Rows<T> images,
-                            Scratch& scratch) const {
+void Correlation<T>::spread(const Piece& piece, bool direct, Rows<const T> maps, Rows<const T> weights,
+                            Rows<T> images, Scratch& scratch) const {
   const Index columns = piece.columns();
   for (Index group = 0; group < groups_; ++group) {
     const MatrixView<const T> map = map_view(piece, maps, group, scratch);
     const MatrixView<const T> weight =
         matrix(weights.at(piece.row) + group * map_channels_ * fan_in_, map_channels_, fan_in_);
     const Index offset = group * image_channels_ * image_size_;
-    if (piece.count == 1 && patches_.window().is_identity()) {
+    if (direct) {
       T* to = images.at(piece.row) + offset + piece.first;
       gemm<T>(context_, engine_, weight.transposed(), map, true, {to, fan_in_, columns, image_size_, 1});
       continue;
@@ -169,6 +169,7 @@ void Correlation<T>::spread(const Piece& piece, Rows<const T> maps, Rows<const T
 template <class T>
 void Correlation<T>::spread(Index rows, Rows<const T> maps, Rows<const T> weights, Rows<T> images) const {
   const Piece size = piece_size(weights.shared());
+  const bool direct = size.count == 1 && patches_.window().is_identity();
   each_task((rows + size.count - 1) / size.count, rows, [&](Index item, Scratch& scratch) {
     const Index row = item * size.count;
     for (Index first = 0; first < positions_; first += size.last) {
@@ -176,7 +177,7 @@ void Correlation<T>::spread(Index rows, Rows<const T> maps, Rows<const T> weight
                         .count = std::min(size.count, rows - row),
                         .first = first,
                         .last = std::min(positions_, first + size.last)};
-      spread(piece, maps, weights, images, scratch);
+      spread(piece, direct, maps, weights, images, scratch);
     }
   });
 }

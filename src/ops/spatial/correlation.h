@@ -68,7 +68,9 @@ class Correlation {
   MatrixView<const T> map_view(const Piece& piece, Rows<const T> maps, Index group, Scratch& scratch) const;
   void correlate(const Piece& piece, Rows<const T> images, Rows<const T> weights, bool accumulate,
                  Rows<T> maps, Scratch& scratch) const;
-  void spread(const Piece& piece, Rows<const T> maps, Rows<const T> weights, Rows<T> images,
+  /// `direct`: the products are added to the image as it lies, in one chain with what is there. Not chosen by
+  /// the number of rows in the piece: a row alone must have the bits that it has among others.
+  void spread(const Piece& piece, bool direct, Rows<const T> maps, Rows<const T> weights, Rows<T> images,
               Scratch& scratch) const;
 
   const Context& context_;
