@@ -20,4 +20,7 @@ std::vector<Network> picture_networks();
 std::vector<Network> sequence_networks();
 std::vector<Network> sharing_networks();
 
+/// The residual network with 20 layers for 3 x 32 x 32 pictures and ten classes.
+std::string resnet20();
+
 }  // namespace tangra::test::networks

@@ -45,6 +45,36 @@ std::string resnet(const Export& how) {
   return net.finish(net.gemm(h, "fc", 6, 4));
 }
 
+/// He and others, "Deep residual learning", 2016, for small pictures: three stages of `blocks` blocks,
+/// shortcuts without parameters (every other pixel, new channels zero).
+std::string residual(const Export& how, Index blocks, Index width, Index side) {
+  Net net(how, 13);
+  const auto layer = [&](const Net::Value& x, const std::string& name, Index in, Index out, Index stride) {
+    const auto y = net.conv(x, name + ".conv", {out, in, 3, 3}, window(3, stride, 1), false);
+    return net.batch_norm(y, name + ".bn", out);
+  };
+  auto h = net.apply("Relu", {layer(net.input({3, side, side}), "stem", 3, width, 1)});
+  for (Index in = width, block = 0; block < 3 * blocks; ++block) {
+    const bool narrows = block > 0 && block % blocks == 0;
+    const Index out = narrows ? 2 * in : in;
+    const auto name = std::to_string(block);
+    const auto y = net.apply("Relu", {layer(h, name + ".1", in, out, narrows ? 2 : 1)});
+    if (narrows) {
+      h = net.apply("Slice", {h, net.integers({0, 0}), net.integers({side, side}), net.integers({2, 3}),
+                              net.integers({2, 2})});
+      h = net.apply("Pad", {h, net.integers({0, in / 2, 0, 0, 0, in - in / 2, 0, 0})});
+    }
+    h = net.apply("Relu", {net.sum(layer(y, name + ".2", out, out, 1), h)});
+    in = out;
+  }
+  h = net.apply("Flatten", {net.apply("GlobalAveragePool", {h})});
+  return net.finish(net.gemm(h, "fc", 4 * width, 10));
+}
+
+std::string small_residual(const Export& how) {
+  return residual(how, 1, 2, 6);
+}
+
 /// MobileNet's blocks: a convolution for each channel, then one that mixes them. Once in two groups.
 std::string depthwise(const Export& how) {
   Net net(how, 14);
@@ -117,10 +147,18 @@ std::string squeeze(const Export& how) {
 
 }  // namespace
 
+std::string resnet20() {
+  return residual({}, 3, 16, 32);
+}
+
 std::vector<Network> picture_networks() {
-  return {{"lenet", {1, 10, 10}, lenet},       {"resnet", {3, 6, 6}, resnet},
-          {"depthwise", {2, 6, 6}, depthwise}, {"decoder", {3}, decoder},
-          {"unet", {2, 6, 6}, unet},           {"squeeze_excite", {2, 5, 4}, squeeze}};
+  return {{"lenet", {1, 10, 10}, lenet},
+          {"resnet", {3, 6, 6}, resnet},
+          {"residual", {3, 6, 6}, small_residual},
+          {"depthwise", {2, 6, 6}, depthwise},
+          {"decoder", {3}, decoder},
+          {"unet", {2, 6, 6}, unet},
+          {"squeeze_excite", {2, 5, 4}, squeeze}};
 }
 
 }  // namespace tangra::test::networks
