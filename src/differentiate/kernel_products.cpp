@@ -41,7 +41,7 @@ Tensor<T> KernelProducts<T>::columns(const Tensor<T>& columns, Index sample, con
     if (!graph.parameters[p].trainable || !chosen[p]) continue;
     const Index size = graph.parameters[p].data.size();
     gradients.emplace_back(Shape{directions, size});
-    factors::add_dense(block, static_cast<ParameterId>(p), gradients.back().data(), size);
+    factors::add_dense(block, static_cast<ParameterId>(p), gradients.back().data(), size, context_);
     tangents[graph.parameters[p].value] = {gradients.back().data(), 0};
   }
   const Tensor<T> pushed = push_forward(program_, activations_, directions, tangents, of_, context_);

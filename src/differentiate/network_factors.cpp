@@ -50,16 +50,35 @@ Activations<T> NetworkFactors<T>::activations(Index begin, Index end, const Acti
 
 template <class T>
 factors::FactorBlock<T> NetworkFactors<T>::factors_of(Index begin, const Activations<T>& activations,
-                                                      const Activations<T>* sides) const {
+                                                      const Activations<T>* sides,
+                                                      const factors::TermSink<T>* sink) const {
   require_finite(program_, activations, of_, begin);
   Tensor<T> seeds = basis_.seeds(begin, activations[of_]);
-  return reverse(program_, activations, {.of = of_, .parameters = true, .values = {}}, std::move(seeds), context_, sides)
+  return reverse(program_, activations, {.of = of_, .parameters = true, .values = {}}, std::move(seeds), context_, sides,
+                 sink)
       .parameters;
 }
 
 template <class T>
 factors::FactorBlock<T> NetworkFactors<T>::make(Index begin, Index end) const {
   return factors_of(begin, activations(begin, end), nullptr);
+}
+
+template <class T>
+void NetworkFactors<T>::sweep(Index begin, Index end, const factors::TermSink<T>& take) const {
+  factors_of(begin, activations(begin, end), nullptr, &take);
+}
+
+template <class T>
+Index NetworkFactors<T>::samples_at_once() const {
+  // What a thread works on should lie in the caches, but a sweep also reads all parameters: it should not do so for less.
+  constexpr std::size_t cached = std::size_t{8} << 20U;
+  std::size_t parameters = 0;
+  for (const Parameter& parameter : program_.graph().parameters) {
+    parameters += static_cast<std::size_t>(parameter.data.size()) * sizeof(T);
+  }
+  const auto each = static_cast<std::size_t>(activation_entries(program_) * (1 + directions())) * sizeof(T);
+  return static_cast<Index>(std::max(cached, 2 * parameters) / std::max<std::size_t>(1, each)) + 1;
 }
 
 template <class T>

@@ -14,6 +14,8 @@ class NetworkFactors final : public factors::FactorSource<T> {
   Index samples() const override { return inputs_.shape()[0]; }
   Index directions() const override { return basis_.rows(); }
   factors::FactorBlock<T> make(Index begin, Index end) const override;
+  void sweep(Index begin, Index end, const factors::TermSink<T>& take) const override;
+  Index samples_at_once() const override;
   std::size_t bytes_per_sample() const override;
 
   /// As make(), on the sides of the kinks that `sides` says (see ops::Call::sides).
@@ -22,7 +24,8 @@ class NetworkFactors final : public factors::FactorSource<T> {
   Activations<T> activations(Index begin, Index end, const Activations<T>* sides = nullptr) const;
 
  private:
-  factors::FactorBlock<T> factors_of(Index begin, const Activations<T>& activations, const Activations<T>* sides) const;
+  factors::FactorBlock<T> factors_of(Index begin, const Activations<T>& activations, const Activations<T>* sides,
+                                     const factors::TermSink<T>* sink = nullptr) const;
 
   const Program<T>& program_;
   const Tensor<T>& inputs_;

@@ -15,7 +15,7 @@ template <class T>
 class ReverseSweep {
  public:
   ReverseSweep(const Program<T>& program, const Activations<T>& activations, const ReverseTargets& targets,
-               const Context& context, const Activations<T>* sides, Index directions)
+               const Context& context, const Activations<T>* sides, Index directions, const factors::TermSink<T>* sink)
       : program_(program),
         graph_(program.graph()),
         activations_(activations),
@@ -24,6 +24,7 @@ class ReverseSweep {
         sides_(sides),
         samples_(activations.samples()),
         directions_(directions),
+        sink_(sink),
         cotangents_(graph_.values.size()),
         needed_(graph_.values.size(), false) {
     find_needed();
@@ -148,9 +149,13 @@ class ReverseSweep {
     }
   }
 
+  void put(Term<T> term) {
+    if (sink_ != nullptr) (*sink_)(terms_++, std::move(term));
+    else result_.parameters.terms.push_back(std::move(term));
+  }
+
   void add_vector_term(Place place, std::shared_ptr<const Tensor<T>> rows) {
-    result_.parameters.terms.push_back({.place = std::move(place), .form = Form::vector, .left = std::move(rows),
-                                        .right = nullptr, .positions = 1});
+    put({.place = std::move(place), .form = Form::vector, .left = std::move(rows), .right = nullptr, .positions = 1});
   }
 
   void add_outer_term(NodeId id, const NodeCall<T>& call, int input) {
@@ -159,7 +164,8 @@ class ReverseSweep {
     ops::OuterUse<T> use = program_.op(id).outer_use(*call, directions_, cotangent->data(), input);
     const Place place = *program_.place(node.inputs[static_cast<std::size_t>(input)])->as_matrix();
     TANGRA_ENSURE(place.shape == (use.transposed ? Shape{use.fan_in, use.channels} : Shape{use.channels, use.fan_in}));
-    Term<T> term{.place = place, .form = Form::outer, .left = {}, .right = {}, .positions = use.positions};
+    Term<T> term{.place = place, .form = Form::outer, .left = {}, .right = {}, .positions = use.positions,
+                 .left_by_channel = use.left_by_channel, .right_by_channel = use.right_by_channel};
     if (use.transposed) {
       std::swap(term.place.shape[0], term.place.shape[1]);
       std::swap(term.place.strides[0], term.place.strides[1]);
@@ -167,7 +173,7 @@ class ReverseSweep {
     term.left = use.left_is_cotangent ? cotangent : std::make_shared<const Tensor<T>>(std::move(use.left));
     term.right = use.right_is_input ? activations_.shared(node.inputs.front())
                                     : std::make_shared<const Tensor<T>>(std::move(use.right));
-    result_.parameters.terms.push_back(std::move(term));
+    put(std::move(term));
   }
 
   /// What has been pulled back to a parameter itself becomes a term of explicit rows.
@@ -188,6 +194,8 @@ class ReverseSweep {
   const Activations<T>* sides_;
   Index samples_;
   Index directions_;
+  const factors::TermSink<T>* sink_;  ///< null: the terms are collected
+  int terms_ = 0;                     ///< handed over so far
   std::vector<Shared> cotangents_;  ///< [n, R, shape] by value
   std::vector<bool> needed_;
   ReverseResult<T> result_;
@@ -197,15 +205,18 @@ class ReverseSweep {
 
 template <class T>
 ReverseResult<T> reverse(const Program<T>& program, const Activations<T>& activations, const ReverseTargets& targets,
-                         Tensor<T> seeds, const Context& context, const Activations<T>* sides) {
+                         Tensor<T> seeds, const Context& context, const Activations<T>* sides,
+                         const factors::TermSink<T>* sink) {
   const Shape& shape = seeds.shape();
   TANGRA_ENSURE(shape.rank() >= 2 && shape[0] == activations.samples());
-  return ReverseSweep<T>(program, activations, targets, context, sides, shape[1]).run(std::move(seeds));
+  return ReverseSweep<T>(program, activations, targets, context, sides, shape[1], sink).run(std::move(seeds));
 }
 
 template ReverseResult<float> reverse<float>(const Program<float>&, const Activations<float>&, const ReverseTargets&,
-                                             Tensor<float>, const Context&, const Activations<float>*);
+                                             Tensor<float>, const Context&, const Activations<float>*,
+                                             const factors::TermSink<float>*);
 template ReverseResult<double> reverse<double>(const Program<double>&, const Activations<double>&, const ReverseTargets&,
-                                               Tensor<double>, const Context&, const Activations<double>*);
+                                               Tensor<double>, const Context&, const Activations<double>*,
+                                               const factors::TermSink<double>*);
 
 }  // namespace tangra::differentiate

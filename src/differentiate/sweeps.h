@@ -57,10 +57,12 @@ struct ReverseResult {
   std::vector<std::shared_ptr<const Tensor<T>>> values;
 };
 
-/// Pulls R cotangents of `of` for each sample back: seeds [n, R, shape of `of`].
+/// Pulls R cotangents of `of` for each sample back: seeds [n, R, shape of `of`]. Terms go to the sink, where there is one, as
+/// soon as they are there, in place of the result.
 template <class T>
 ReverseResult<T> reverse(const Program<T>& program, const Activations<T>& activations, const ReverseTargets& targets,
-                         Tensor<T> seeds, const Context& context, const Activations<T>* sides = nullptr);
+                         Tensor<T> seeds, const Context& context, const Activations<T>* sides = nullptr,
+                         const factors::TermSink<T>* sink = nullptr);
 
 /// Pushes R tangents forward to `of`: [n, R, shape of `of`]. tangents: by value; [n, R, shape] for values that depend on
 /// the sample, [R, shape] with stride 0 for parameters.
@@ -86,7 +88,8 @@ Index count_near_kinks(const Program<T>& program, const Activations<T>& activati
                                             const Activations<T>*);                                                  \
   extern template void require_finite<T>(const Program<T>&, const Activations<T>&, ValueId, Index);                  \
   extern template ReverseResult<T> reverse<T>(const Program<T>&, const Activations<T>&, const ReverseTargets&,       \
-                                              Tensor<T>, const Context&, const Activations<T>*);                     \
+                                              Tensor<T>, const Context&, const Activations<T>*,                      \
+                                              const factors::TermSink<T>*);                                          \
   extern template Tensor<T> push_forward<T>(const Program<T>&, const Activations<T>&, Index,                         \
                                             const std::map<ValueId, ops::Operand<T>>&, ValueId, const Context&);     \
   extern template std::vector<ops::Choice> choices_of<T>(const Program<T>&, const Activations<T>&, NodeId,   \

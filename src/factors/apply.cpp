@@ -115,16 +115,35 @@ void weigh_directions(const TermCall<T>& call, Index sample, MatrixView<const T>
   for (Index t = 0; t < call.layout.inner; ++t) {
     for (Index f = 0; f < call.layout.full; ++f) {
       const Index row = sample * call.block.directions + call.direction(f, t);
-      const T* left = call.term.left->data() + row * positions * channels;
+      const MatrixView<const T> left = call.term.left_of(row);
       for (Index b = 0; b < call.columns; ++b) {
         const T factor = call.scale() * x(sample * call.layout.full + f, b);
         T* target = result + (t * call.columns + b) * channels;
         for (Index d = 0; d < positions; ++d) {
-          for (Index c = 0; c < channels; ++c) target[d * width + c] += factor * left[d * channels + c];
+          for (Index c = 0; c < channels; ++c) target[d * width + c] += factor * left(d, c);
         }
       }
     }
   }
+}
+
+/// right of the samples [begin, begin + count), one below the other: [count * D, K].
+template <class T>
+MatrixView<const T> stacked_right(const TermCall<T>& call, Index begin, Index count, Tensor<T>& memory) {
+  const Index positions = call.term.positions;
+  const Index fan_in = call.term.place.shape[1];
+  if (!call.term.right_by_channel) {
+    return matrix(call.term.right->data() + begin * positions * fan_in, count * positions, fan_in);
+  }
+  memory = Tensor<T>::uninitialized(Shape{count * positions, fan_in});
+  T* to = memory.data();
+  for (Index i = begin; i < begin + count; ++i) {
+    const MatrixView<const T> right = call.term.right_of(i);
+    for (Index d = 0; d < positions; ++d) {
+      for (Index k = 0; k < fan_in; ++k) *to++ = right(d, k);
+    }
+  }
+  return matrix<const T>(memory.data(), count * positions, fan_in);
 }
 
 template <class T>
@@ -134,13 +153,14 @@ void outer_transposed(const TermCall<T>& call, MatrixView<const T> x, T* rows) {
   const Index width = call.vectors() * call.term.place.shape[0];
   const Index step = call.samples_at_once(positions * width);
   auto weighed = Tensor<T>::uninitialized(Shape{step * positions, width});
+  Tensor<T> memory;
   for (Index begin = 0; begin < call.block.samples; begin += step) {
     const Index count = std::min(step, call.block.samples - begin);
     call.context.pool.parallel_for(count, [&](Index i, int) {
       weigh_directions(call, begin + i, x, weighed.data() + i * positions * width);
     });
     gemm<T>(call.context, Engine::fast, matrix<const T>(weighed.data(), count * positions, width).transposed(),
-            matrix(call.term.right->data() + begin * positions * fan_in, count * positions, fan_in), true,
+            stacked_right(call, begin, count, memory), true,
             matrix(rows, width, fan_in));
   }
 }
@@ -156,10 +176,10 @@ void sum_directions(const TermCall<T>& call, Index sample, const T* product, Mat
       T sum = 0;
       for (Index t = 0; t < call.layout.inner; ++t) {
         const Index row = sample * call.block.directions + call.direction(f, t);
-        const T* left = call.term.left->data() + row * positions * channels;
+        const MatrixView<const T> left = call.term.left_of(row);
         const T* right = product + (t * call.columns + b) * channels;
         for (Index d = 0; d < positions; ++d) {
-          for (Index c = 0; c < channels; ++c) sum += left[d * channels + c] * right[d * width + c];
+          for (Index c = 0; c < channels; ++c) sum += left(d, c) * right[d * width + c];
         }
       }
       y(sample * call.layout.full + f, b) += call.scale() * sum;
@@ -174,10 +194,11 @@ void outer_product(const TermCall<T>& call, const T* rows, MatrixView<T> y) {
   const Index width = call.vectors() * call.term.place.shape[0];
   const Index step = call.samples_at_once(positions * width);
   auto product = Tensor<T>::uninitialized(Shape{step * positions, width});
+  Tensor<T> memory;
   for (Index begin = 0; begin < call.block.samples; begin += step) {
     const Index count = std::min(step, call.block.samples - begin);
     gemm<T>(call.context, Engine::fast,
-            matrix(call.term.right->data() + begin * positions * fan_in, count * positions, fan_in),
+            stacked_right(call, begin, count, memory),
             matrix(rows, width, fan_in).transposed(), false, matrix(product.data(), count * positions, width));
     call.context.pool.parallel_for(count, [&](Index i, int) {
       sum_directions(call, begin + i, product.data() + i * positions * width, y);

@@ -3,228 +3,202 @@
 #include <algorithm>
 
 #include "tangra/base/error.h"
-#include "tangra/linalg/gemm.h"
 
 namespace tangra::factors {
 namespace {
 
-/// Adds the rows of an outer term to J [n, R, C K], over the entries of its region in their order: for every row
-/// left^T [C, D] right [D, K].
+using linalg::TilePart;
+using linalg::TileProduct;
+
+/// Entries of an explicit row that make one chain, and one group of chains.
+constexpr Index chain_entries = 1024;
+constexpr Index group_entries = 16 * chain_entries;
+/// Groups for each thread whose sums wait to be added in their order.
+constexpr int waiting_groups = 4;
+
+/// Explicit rows as a matrix: row (i, f) of plane `plane`, columns (t, e).
 template <class T>
-void add_outer_rows(const Term<T>& term, Index rows, Index directions, T* jacobian, const Context& context) {
-  const Index channels = term.place.shape[0];
-  const Index fan_in = term.place.shape[1];
-  const T scale = static_cast<T>(term.place.scale);
-  context.pool.parallel_for(rows, [&](Index row, int) {
-    const T* right = term.right->data() + row / directions * term.positions * fan_in;
-    const MatrixView<const T> left = matrix(term.left->data() + row * term.positions * channels, term.positions, channels);
-    T* target = jacobian + row * channels * fan_in;
-    linalg::gemm<T>(context, linalg::Engine::fast, left.transposed(), matrix(right, term.positions, fan_in), true,
-                    matrix(target, channels, fan_in));
-    if (scale == 1) return;
-    for (Index e = 0; e < channels * fan_in; ++e) target[e] *= scale;
-  });
+struct RowsOfPlane {
+  const T* data;
+  Index samples;
+  Index planes;
+  Index full;
+  Index plane;
+  Index width;  ///< inner * size
+
+  Index count() const { return samples * full; }
+  /// Columns [first, first + length), as they lie or copied to `memory` where no stride leads from row to row.
+  MatrixView<const T> columns(Index first, Index length, Tensor<T>& memory) const {
+    if (planes == 1) return {data + first, count(), length, width, 1};
+    if (full == 1) return {data + plane * width + first, count(), length, planes * width, 1};
+    if (memory.size() < count() * length) memory = Tensor<T>::uninitialized(Shape{count() * length});
+    for (Index row = 0; row < count(); ++row) {
+      const Index from = (row / full * planes + plane) * full + row % full;
+      std::copy_n(data + from * width + first, length, memory.data() + row * length);
+    }
+    return matrix<const T>(memory.data(), count(), length);
+  }
+};
+
+template <class T>
+RowsOfPlane<T> rows_of(const BlockFactors<T>& block, std::size_t contraction, const RowLayout& layout, Index plane) {
+  const Tensor<T>& rows = *block.operands[contraction].rows;
+  return {rows.data(), block.samples, layout.planes, layout.full, plane, layout.inner * rows.shape()[2]};
 }
 
-/// The explicit rows of a contraction's terms: [n, R, size] over the region where all speak of the same entries, over
-/// the whole parameter otherwise. Shares the memory of a single explicit term.
+/// A run of an explicit contraction's inner product.
+struct Group {
+  std::size_t contraction;
+  Index first;
+  Index length;
+};
+
 template <class T>
-std::shared_ptr<const Tensor<T>> explicit_rows(const FactorBlock<T>& block, const Contraction& contraction,
-                                               const std::vector<Index>& sizes, const Context& context, double& scale) {
-  const auto term = [&](int index) -> const Term<T>& { return block.terms[static_cast<std::size_t>(index)]; };
-  const Term<T>& first = term(contraction.terms.front());
-  scale = 1;
-  if (contraction.terms.size() == 1 && first.form == Form::vector) {
-    scale = first.place.scale;
-    return first.left;
+class TileSum {
+ public:
+  TileSum(const ContractionPlan& plan, const BlockFactors<T>& rows, const BlockFactors<T>& columns, Index plane,
+          TilePart which, MatrixView<T> tile, ContractionWorkspace<T>& workspace, ThreadPool* pool)
+      : plan_(plan),
+        rows_(rows),
+        columns_(columns),
+        plane_(plane),
+        which_(which),
+        tile_(tile),
+        workspace_(workspace),
+        pool_(pool) {
+    const auto workers = static_cast<std::size_t>(pool == nullptr ? 1 : pool->size());
+    if (workspace.workers.size() < workers) workspace.workers.resize(workers);
+    const std::size_t waiting = workers == 1 ? 1 : workers * waiting_groups;
+    if (workspace.partial.size() < waiting) workspace.partial.resize(waiting);
   }
-  FactorBlock<T> chosen{.samples = block.samples, .directions = block.directions, .terms = {}};
-  bool one_region = true;
-  for (const int index : contraction.terms) {
-    chosen.terms.push_back(term(index));
-    one_region = one_region && term(index).place.same_entries(first.place);
+
+  void run(int part) {
+    for (Index row = 0; row < tile_.rows; ++row) std::fill_n(&tile_(row, 0), tile_.columns, T(0));
+    std::vector<Group> groups;
+    for (std::size_t k = 0; k < plan_.contractions.size(); ++k) {
+      const Contraction& contraction = plan_.contractions[k];
+      if (contraction.part != part) continue;
+      if (contraction.order == Order::explicit_rows) {
+        list_groups(k, groups);
+      } else {
+        add(groups);
+        add_streams(k);
+      }
+    }
+    add(groups);
   }
-  const Index all_rows = block.samples * block.directions;
-  if (contraction.terms.size() == 1 && first.form == Form::outer) {
-    auto rows = std::make_shared<Tensor<T>>(Shape{block.samples, block.directions, first.place.shape.elements()});
-    add_outer_rows(first, all_rows, block.directions, rows->data(), context);
-    return rows;
-  }
-  Index size = sizes[static_cast<std::size_t>(contraction.parameter)];
-  if (one_region) {
-    size = first.place.shape.elements();
-    for (Term<T>& use : chosen.terms) {
-      use.place.offset = 0;
-      use.place.strides = use.place.shape.strides();
+
+ private:
+  void list_groups(std::size_t contraction, std::vector<Group>& groups) const {
+    const Index width = rows_of(rows_, contraction, plan_.layout, plane_).width;
+    for (Index first = 0; first < width; first += group_entries) {
+      groups.push_back({contraction, first, std::min(group_entries, width - first)});
     }
   }
-  auto rows = std::make_shared<Tensor<T>>(Shape{block.samples, block.directions, size});
-  add_dense(chosen, contraction.parameter, rows->data(), size);
-  return rows;
-}
 
-/// left as the matrix of plane g: row (i, f), columns (t, c), at position d.
-template <class T>
-Tensor<T> gathered_left(const Term<T>& term, const FactorBlock<T>& block, const RowLayout& layout, Index plane, Index d) {
-  const Index channels = term.place.shape[0];
-  auto result = Tensor<T>::uninitialized({block.samples * layout.full, layout.inner * channels});
-  T* to = result.data();
-  for (Index i = 0; i < block.samples; ++i) {
-    for (Index r = 0; r < layout.full * layout.inner; ++r, to += channels) {
-      const Index row = i * block.directions + plane * layout.full * layout.inner + r;
-      std::copy_n(term.left->data() + (row * term.positions + d) * channels, channels, to);
+  /// Adds all groups in their order and empties the list.
+  void add(std::vector<Group>& groups) {
+    const std::size_t batch = workspace_.partial.size();
+    for (std::size_t first = 0; first < groups.size(); first += batch) {
+      const std::size_t count = std::min(batch, groups.size() - first);
+      const auto sum = [&](Index item, int worker) {
+        const auto at = static_cast<std::size_t>(item);
+        sum_group(groups[first + at], workspace_.partial[at], workspace_.workers[static_cast<std::size_t>(worker)]);
+      };
+      if (pool_ == nullptr) {
+        for (std::size_t k = 0; k < count; ++k) sum(static_cast<Index>(k), 0);
+      } else {
+        pool_->parallel_for(static_cast<Index>(count), sum);
+      }
+      for (std::size_t k = 0; k < count; ++k) merge(groups[first + k], workspace_.partial[k]);
+    }
+    groups.clear();
+  }
+
+  void sum_group(const Group& group, Tensor<T>& partial, typename ContractionWorkspace<T>::Worker& worker) const {
+    if (partial.size() < tile_.rows * tile_.columns) partial = Tensor<T>::uninitialized(Shape{tile_.rows * tile_.columns});
+    const RowsOfPlane<T> left = rows_of(rows_, group.contraction, plan_.layout, plane_);
+    const RowsOfPlane<T> right = rows_of(columns_, group.contraction, plan_.layout, plane_);
+    for (Index done = 0; done < group.length; done += chain_entries) {
+      const Index length = std::min(chain_entries, group.length - done);
+      worker.left.assign(linalg::Side::left, left.columns(group.first + done, length, worker.gathered));
+      worker.right.assign(linalg::Side::right, right.columns(group.first + done, length, worker.gathered));
+      TileProduct<T> product;
+      product.u = &worker.left;
+      product.v = &worker.right;
+      linalg::compute_tile<T>({&product, 1}, done > 0, which_, matrix(partial.data(), tile_.rows, tile_.columns), worker.tile);
     }
   }
-  return result;
-}
 
-/// Rows [n, planes, full, inner * size] as the matrix of one plane where it lies in one piece or with a stride.
-template <class T>
-MatrixView<const T> plane_view(const Tensor<T>& rows, Index samples, const RowLayout& layout, Index plane, Index size) {
-  const Index width = layout.inner * size;
-  if (layout.planes == 1) return matrix(rows.data(), samples * layout.full, width);
-  TANGRA_ENSURE(layout.full == 1);
-  return {rows.data() + plane * width, samples, width, layout.planes * width, 1};
-}
-
-template <class T>
-std::vector<linalg::Packed<T>> pack_rows(const Tensor<T>& rows, Index samples, const RowLayout& layout, Index size,
-                                         linalg::Side side) {
-  std::vector<linalg::Packed<T>> packed;
-  for (Index plane = 0; plane < layout.planes; ++plane) {
-    if (layout.planes == 1 || layout.full == 1) {
-      packed.push_back(linalg::pack(side, plane_view(rows, samples, layout, plane, size)));
-      continue;
-    }
-    const Index width = layout.inner * size;
-    auto copy = Tensor<T>::uninitialized({samples * layout.full, width});
-    for (Index i = 0; i < samples; ++i) {
-      std::copy_n(rows.data() + (i * layout.planes + plane) * layout.full * width, layout.full * width,
-                  copy.data() + i * layout.full * width);
-    }
-    packed.push_back(linalg::pack<T>(side, matrix(copy.data(), samples * layout.full, width)));
-  }
-  return packed;
-}
-
-template <class T>
-typename PackedBlock<T>::Pair pack_stream(const FactorBlock<T>& block, const Stream& stream, const RowLayout& layout,
-                                          linalg::Side side) {
-  const Term<T>& term = block.terms[static_cast<std::size_t>(stream.term)];
-  typename PackedBlock<T>::Pair pair;
-  pair.scale = term.place.scale;
-  const Index channels = term.place.shape[0];
-  const Index fan_in = term.place.shape[1];
-  if (term.positions == 1) {
-    pair.left = pack_rows(*term.left, block.samples, layout, channels, side);
-  } else {
-    for (Index plane = 0; plane < layout.planes; ++plane) {
-      const Tensor<T> left = gathered_left(term, block, layout, plane, stream.position);
-      pair.left.push_back(linalg::pack<T>(side, matrix(left.data(), left.shape()[0], left.shape()[1])));
+  void merge(const Group& group, const Tensor<T>& partial) {
+    const T scale = static_cast<T>(rows_.operands[group.contraction].scale * columns_.operands[group.contraction].scale);
+    for (Index row = 0; row < tile_.rows; ++row) {
+      const Index width = which_ == TilePart::lower ? std::min(row + 1, tile_.columns) : tile_.columns;
+      T* to = &tile_(row, 0);
+      const T* from = partial.data() + row * tile_.columns;
+      for (Index c = 0; c < width; ++c) to[c] += scale * from[c];
     }
   }
-  pair.right = linalg::pack<T>(side, {term.right->data() + stream.position * fan_in, block.samples, fan_in,
-                                      term.positions * fan_in, 1});
-  return pair;
-}
 
-}  // namespace
-
-template <class T>
-std::size_t PackedBlock<T>::bytes() const {
-  std::size_t sum = 0;
-  for (const auto& pairs : contractions) {
-    for (const Pair& pair : pairs) {
-      for (const auto& left : pair.left) sum += left.bytes();
-      sum += pair.right.bytes();
-    }
-  }
-  return sum;
-}
-
-template <class T>
-PackingNeeds packing_needs(const FactorBlock<T>& sample, const ContractionPlan& plan, const std::vector<Index>& sizes,
-                           linalg::Side side, Index samples) {
-  PackingNeeds needs;
-  const RowLayout& layout = plan.layout;
-  const auto of_rows = [&](Index size) {
-    return static_cast<std::size_t>(layout.planes) *
-           linalg::Packed<T>::bytes_needed(side, samples * layout.full, layout.inner * size);
-  };
-  for (const Contraction& contraction : plan.contractions) {
-    const Place& place = sample.terms[static_cast<std::size_t>(contraction.terms.front())].place;
-    if (contraction.order == Order::both_grams) {
-      needs.packed += contraction.streams.size() * (of_rows(place.shape[0]) + linalg::Packed<T>::bytes_needed(side, samples, place.shape[1]));
-      continue;
-    }
-    const Index size = contraction.terms.size() == 1 ? place.shape.elements() : sizes[static_cast<std::size_t>(contraction.parameter)];
-    needs.packed += of_rows(size);
-    needs.temporary = std::max(needs.temporary, static_cast<std::size_t>(samples * layout.directions() * size) * sizeof(T));
-  }
-  return needs;
-}
-
-template <class T>
-PackedBlock<T> pack_block(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes,
-                          linalg::Side side, const Context& context) {
-  PackedBlock<T> packed;
-  packed.samples = block.samples;
-  for (const Contraction& contraction : plan.contractions) {
-    auto& pairs = packed.contractions.emplace_back();
-    if (contraction.order == Order::both_grams) {
-      for (const Stream& stream : contraction.streams) pairs.push_back(pack_stream(block, stream, plan.layout, side));
-      continue;
-    }
-    typename PackedBlock<T>::Pair pair;
-    const auto rows = explicit_rows(block, contraction, sizes, context, pair.scale);
-    const Index size = block.samples * block.directions == 0 ? 0 : rows->size() / (block.samples * block.directions);
-    pair.left = pack_rows(*rows, block.samples, plan.layout, size, side);
-    pairs.push_back(std::move(pair));
-  }
-  return packed;
-}
-
-template <class T>
-std::vector<linalg::TileProduct<T>> tile_products(const ContractionPlan& plan, const PackedBlock<T>& rows,
-                                                  const PackedBlock<T>& columns, Index plane, int part) {
-  std::vector<linalg::TileProduct<T>> products;
-  for (std::size_t k = 0; k < plan.contractions.size(); ++k) {
-    const Contraction& contraction = plan.contractions[k];
-    if (contraction.part != part) continue;
-    for (const auto& left : rows.contractions[k]) {
-      for (const auto& right : columns.contractions[k]) {
-        linalg::TileProduct<T> product;
-        product.u = &left.left[static_cast<std::size_t>(plane)];
-        product.v = &right.left[static_cast<std::size_t>(plane)];
-        if (contraction.order == Order::both_grams) {
-          product.x = &left.right;
-          product.y = &right.right;
-          product.x_repeat = plan.layout.full;
-          product.y_repeat = plan.layout.full;
-        }
+  void add_streams(std::size_t contraction) {
+    std::vector<TileProduct<T>> products;
+    for (const auto& left : rows_.operands[contraction].pairs) {
+      for (const auto& right : columns_.operands[contraction].pairs) {
+        TileProduct<T> product;
+        product.u = &left.left[static_cast<std::size_t>(plane_)];
+        product.v = &right.left[static_cast<std::size_t>(plane_)];
+        product.x = &left.right;
+        product.y = &right.right;
+        product.x_repeat = plan_.layout.full;
+        product.y_repeat = plan_.layout.full;
         product.scale = static_cast<T>(left.scale * right.scale);
-        product.constant = static_cast<T>(contraction.constant);
+        product.constant = static_cast<T>(plan_.contractions[contraction].constant);
         products.push_back(product);
       }
     }
+    linalg::compute_tile<T>(products, true, which_, tile_, workspace_.workers.front().tile);
   }
-  return products;
+
+  const ContractionPlan& plan_;
+  const BlockFactors<T>& rows_;
+  const BlockFactors<T>& columns_;
+  Index plane_;
+  TilePart which_;
+  MatrixView<T> tile_;
+  ContractionWorkspace<T>& workspace_;
+  ThreadPool* pool_;
+};
+
+/// Inner product in a fixed order that SIMD can follow.
+template <class T>
+T dot(const T* a, Index a_stride, const T* b, Index b_stride, Index size) {
+  constexpr Index lanes = 16;
+  T sums[lanes] = {};
+  Index done = 0;
+  if (a_stride == 1 && b_stride == 1) {
+    for (; done + lanes <= size; done += lanes) {
+      for (Index l = 0; l < lanes; ++l) sums[l] += a[done + l] * b[done + l];
+    }
+  }
+  T sum = 0;
+  for (; done < size; ++done) sum += a[done * a_stride] * b[done * b_stride];
+  for (const T lane : sums) sum += lane;
+  return sum;
 }
 
-namespace {
-
-/// result [planes, full, full] += scale * (sum over inner and e of a[..] b[..]) * weight, for one sample.
+/// result [planes, full, full] += factor * (sum over inner and e of a[..] b[..]) for one sample; direction r at
+/// r * step, entry e at e * stride.
 template <class T>
-void add_self_gram(const RowLayout& layout, const T* a, Index a_stride, const T* b, Index b_stride, Index size,
-                   T factor, T* result) {
+void add_self_gram(const RowLayout& layout, const T* a, Index a_step, Index a_stride, const T* b, Index b_step, Index b_stride,
+                   Index size, T factor, T* result) {
   for (Index g = 0; g < layout.planes; ++g) {
     for (Index f = 0; f < layout.full; ++f) {
       for (Index f2 = 0; f2 < layout.full; ++f2, ++result) {
         T sum = 0;
         for (Index t = 0; t < layout.inner; ++t) {
-          const T* left = a + ((g * layout.full + f) * layout.inner + t) * a_stride;
-          const T* right = b + ((g * layout.full + f2) * layout.inner + t) * b_stride;
-          for (Index e = 0; e < size; ++e) sum += left[e] * right[e];
+          const Index one = (g * layout.full + f) * layout.inner + t;
+          const Index other = (g * layout.full + f2) * layout.inner + t;
+          sum += dot(a + one * a_step, a_stride, b + other * b_step, b_stride, size);
         }
         *result += factor * sum;
       }
@@ -233,23 +207,20 @@ void add_self_gram(const RowLayout& layout, const T* a, Index a_stride, const T*
 }
 
 template <class T>
-void add_self_streams(const FactorBlock<T>& block, const Contraction& contraction, const RowLayout& layout, Index sample,
+void add_self_streams(const BlockCollector<T>& block, const Contraction& contraction, const RowLayout& layout, Index sample,
                       T* result) {
   for (const Stream& one : contraction.streams) {
     for (const Stream& other : contraction.streams) {
-      const Term<T>& a = block.terms[static_cast<std::size_t>(one.term)];
-      const Term<T>& b = block.terms[static_cast<std::size_t>(other.term)];
-      const Index channels = a.place.shape[0];
-      const Index fan_in = a.place.shape[1];
-      const T* x = a.right->data() + (sample * a.positions + one.position) * fan_in;
-      const T* y = b.right->data() + (sample * b.positions + other.position) * fan_in;
-      T dot = 0;
-      for (Index k = 0; k < fan_in; ++k) dot += x[k] * y[k];
-      add_self_gram(layout, a.left->data() + (sample * block.directions * a.positions + one.position) * channels,
-                    a.positions * channels,
-                    b.left->data() + (sample * block.directions * b.positions + other.position) * channels,
-                    b.positions * channels, channels,
-                    static_cast<T>(a.place.scale * b.place.scale) * (dot + static_cast<T>(contraction.constant)), result);
+      const Term<T>& a = block.term(one.term);
+      const Term<T>& b = block.term(other.term);
+      const MatrixView<const T> x = a.right_of(sample);
+      const MatrixView<const T> y = b.right_of(sample);
+      const MatrixView<const T> left = a.left_of(sample * layout.directions());
+      const MatrixView<const T> right = b.left_of(sample * layout.directions());
+      const T gram = dot(&x(one.position, 0), x.column_stride, &y(other.position, 0), y.column_stride, x.columns);
+      add_self_gram(layout, &left(one.position, 0), left.rows * left.columns, left.column_stride, &right(other.position, 0),
+                    right.rows * right.columns, right.column_stride, left.columns,
+                    static_cast<T>(a.place.scale * b.place.scale) * (gram + static_cast<T>(contraction.constant)), result);
     }
   }
 }
@@ -257,35 +228,38 @@ void add_self_streams(const FactorBlock<T>& block, const Contraction& contractio
 }  // namespace
 
 template <class T>
-void contract_self(const FactorBlock<T>& block, const ContractionPlan& plan, const std::vector<Index>& sizes, int part,
-                   T* result, const Context& context) {
-  const Index entries = plan.layout.planes * plan.layout.full * plan.layout.full;
-  for (const Contraction& contraction : plan.contractions) {
+void contract_tile(const ContractionPlan& plan, const BlockFactors<T>& rows, const BlockFactors<T>& columns, Index plane,
+                   int part, TilePart which, MatrixView<T> tile, ContractionWorkspace<T>& workspace, ThreadPool* pool) {
+  TANGRA_ENSURE(tile.column_stride == 1 && tile.rows == rows.samples * plan.layout.full &&
+                tile.columns == columns.samples * plan.layout.full);
+  TileSum<T>(plan, rows, columns, plane, which, tile, workspace, pool).run(part);
+}
+
+template <class T>
+void contract_self(const ContractionPlan& plan, const BlockCollector<T>& block, int part, T* result) {
+  const RowLayout& layout = plan.layout;
+  const Index entries = layout.planes * layout.full * layout.full;
+  for (std::size_t k = 0; k < plan.contractions.size(); ++k) {
+    const Contraction& contraction = plan.contractions[k];
     if (contraction.part != part) continue;
-    if (contraction.order == Order::both_grams) {
-      for (Index i = 0; i < block.samples; ++i) add_self_streams(block, contraction, plan.layout, i, result + i * entries);
-      continue;
-    }
-    double scale = 1;
-    const auto rows = explicit_rows(block, contraction, sizes, context, scale);
-    const Index size = block.samples == 0 ? 0 : rows->size() / (block.samples * block.directions);
-    for (Index i = 0; i < block.samples; ++i) {
-      const T* own = rows->data() + i * block.directions * size;
-      add_self_gram(plan.layout, own, size, own, size, size, static_cast<T>(scale * scale), result + i * entries);
+    for (Index i = 0; i < block.samples(); ++i) {
+      T* own = result + i * entries;
+      if (contraction.order == Order::both_grams) {
+        add_self_streams(block, contraction, layout, i, own);
+        continue;
+      }
+      const Index size = contraction.row_entries;
+      const T* rows = block.rows(k)->data() + i * layout.directions() * size;
+      const T scale = static_cast<T>(block.scale(k) * block.scale(k));
+      add_self_gram(layout, rows, size, Index{1}, rows, size, Index{1}, size, scale, own);
     }
   }
 }
 
-#define TANGRA_INSTANTIATE(T)                                                                                        \
-  template struct PackedBlock<T>;                                                                                    \
-  template PackingNeeds packing_needs<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&,   \
-                                         linalg::Side, Index);                                                       \
-  template PackedBlock<T> pack_block<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&,    \
-                                        linalg::Side, const Context&);                                               \
-  template std::vector<linalg::TileProduct<T>> tile_products<T>(const ContractionPlan&, const PackedBlock<T>&,       \
-                                                                const PackedBlock<T>&, Index, int);                  \
-  template void contract_self<T>(const FactorBlock<T>&, const ContractionPlan&, const std::vector<Index>&, int, T*, \
-                                 const Context&);
+#define TANGRA_INSTANTIATE(T)                                                                                          \
+  template void contract_tile<T>(const ContractionPlan&, const BlockFactors<T>&, const BlockFactors<T>&, Index, int,  \
+                                 TilePart, MatrixView<T>, ContractionWorkspace<T>&, ThreadPool*);                      \
+  template void contract_self<T>(const ContractionPlan&, const BlockCollector<T>&, int, T*);
 TANGRA_INSTANTIATE(float)
 TANGRA_INSTANTIATE(double)
 #undef TANGRA_INSTANTIATE

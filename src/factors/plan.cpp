@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <map>
 
-#include "tangra/factors/contraction.h"
+#include "tangra/factors/plan.h"
 
 namespace tangra::factors {
 namespace {
@@ -70,7 +70,8 @@ template <class T>
 Contraction contraction_of(const FactorBlock<T>& block, const Region& region, const RowLayout& layout) {
   const Term<T>& first = block.terms[static_cast<std::size_t>(region.terms.front())];
   Contraction result{.parameter = first.place.parameter, .part = 0, .order = Order::explicit_rows, .streams = {},
-                     .terms = region.terms, .bias_term = -1, .constant = 0, .multiply_adds = 0, .reason = {}};
+                     .terms = region.terms, .one_region = true, .row_entries = first.place.shape.elements(),
+                     .bias_term = -1, .constant = 0, .multiply_adds = 0, .reason = {}};
   const auto size = static_cast<double>(first.place.shape.elements());
   result.multiply_adds = cost_of_rows(layout, size);
   if (region.vectors_only) {
@@ -131,6 +132,14 @@ double ContractionPlan::multiply_adds() const {
   return sum;
 }
 
+bool ContractionPlan::mostly_explicit() const {
+  double sum = 0;
+  for (const Contraction& contraction : contractions) {
+    if (contraction.order == Order::explicit_rows) sum += contraction.multiply_adds;
+  }
+  return 2 * sum >= multiply_adds();
+}
+
 template <class T>
 ContractionPlan plan_contractions(const FactorBlock<T>& sample, const RowLayout& layout, const std::vector<int>& part_of,
                                   const std::vector<Index>& sizes, bool only_explicit) {
@@ -145,9 +154,10 @@ ContractionPlan plan_contractions(const FactorBlock<T>& sample, const RowLayout&
     const std::vector<Region> regions = regions_of(sample, terms);
     const std::size_t before = plan.contractions.size();
     if (only_explicit || (regions.size() > 1 && any_overlap(sample, regions))) {
+      const Index size = sizes[static_cast<std::size_t>(parameter)];
       plan.contractions.push_back({.parameter = parameter, .part = part, .order = Order::explicit_rows, .streams = {},
-                                   .terms = terms, .bias_term = -1, .constant = 0,
-                                   .multiply_adds = cost_of_rows(layout, static_cast<double>(sizes[static_cast<std::size_t>(parameter)])),
+                                   .terms = terms, .one_region = false, .row_entries = size, .bias_term = -1, .constant = 0,
+                                   .multiply_adds = cost_of_rows(layout, static_cast<double>(size)),
                                    .reason = only_explicit ? "as asked for" : "uses of overlapping regions meet"});
     } else {
       for (const Region& region : regions) plan.contractions.push_back(contraction_of(sample, region, layout));

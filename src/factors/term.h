@@ -1,8 +1,10 @@
 #pragma once
+#include <functional>
 #include <memory>
 #include <optional>
 #include <vector>
 
+#include "tangra/base/context.h"
 #include "tangra/base/tensor.h"
 #include "tangra/model/graph.h"
 
@@ -38,9 +40,26 @@ template <class T>
 struct Term {
   Place place;  ///< for `outer` of shape (C, K)
   Form form = Form::vector;
-  std::shared_ptr<const Tensor<T>> left;   ///< [n, R, size] or [n, R, D, C]
-  std::shared_ptr<const Tensor<T>> right;  ///< [n, D, K]; null for `vector`
+  std::shared_ptr<const Tensor<T>> left;   ///< [n, R, size]; for `outer` [n, R, D, C], or [n, R, C, D]
+  std::shared_ptr<const Tensor<T>> right;  ///< for `outer` [n, D, K], or [n, K, D]; null for `vector`
   Index positions = 1;                     ///< D
+  bool left_by_channel = false;            ///< left is [n, R, C, D], as the maps of a convolution lie
+  bool right_by_channel = false;           ///< right is [n, K, D]
+
+  /// Both factors of an `outer` term as matrices: of row i R + a [D, C], of sample i [D, K].
+  MatrixView<const T> left_of(Index row) const {
+    return factor(left->data(), row, place.shape[0], left_by_channel);
+  }
+  MatrixView<const T> right_of(Index sample) const {
+    return factor(right->data(), sample, place.shape[1], right_by_channel);
+  }
+
+ private:
+  MatrixView<const T> factor(const T* data, Index row, Index width, bool by_channel) const {
+    const T* own = data + row * positions * width;
+    if (by_channel) return {own, positions, width, 1, positions};
+    return {own, positions, width, width, 1};
+  }
 };
 
 /// The Jacobian of a block of samples as a sum of terms: R directions (outputs, or rows of a basis) for each sample.
@@ -51,6 +70,10 @@ struct FactorBlock {
   std::vector<Term<T>> terms;
 };
 
+/// Is handed the terms of a block one after another, with their numbers.
+template <class T>
+using TermSink = std::function<void(int index, Term<T> term)>;
+
 /// Makes the factors of any range of a set of samples. The terms' places and forms are the same for every range.
 template <class T>
 class FactorSource {
@@ -60,21 +83,38 @@ class FactorSource {
   virtual Index directions() const = 0;
   /// The factors of the samples [begin, end). May be called from several threads at once.
   virtual FactorBlock<T> make(Index begin, Index end) const = 0;
+  /// The same terms in the same order, each handed over as soon as it is there: what is not kept is gone before the next.
+  virtual void sweep(Index begin, Index end, const TermSink<T>& take) const {
+    FactorBlock<T> block = make(begin, end);
+    for (std::size_t k = 0; k < block.terms.size(); ++k) take(static_cast<int>(k), std::move(block.terms[k]));
+  }
+  /// How many samples one sweep should take, so that what it works on stays in the caches.
+  virtual Index samples_at_once() const { return samples(); }
   /// An upper estimate of the memory that make() needs for one sample, factors included.
   virtual std::size_t bytes_per_sample() const = 0;
 };
 
+/// Explicit rows of one term: rows [n, R, size] (+)= its Jacobian at the entries of `place` (the term's own, or one of the
+/// same shape that numbers them otherwise) times scale. Without `accumulate` the place must be all of a row, row-major.
+template <class T>
+void add_rows(const Term<T>& term, Index samples, Index directions, const Place& place, double scale, bool accumulate,
+              T* rows, Index size, const Context& context);
+
 /// Adds the terms of `parameter` to J: [n, R, size], explicit rows in the parameter's own order.
 template <class T>
-void add_dense(const FactorBlock<T>& block, ParameterId parameter, T* jacobian, Index size);
+void add_dense(const FactorBlock<T>& block, ParameterId parameter, T* jacobian, Index size, const Context& context);
 
 /// Adds the terms of `parameter`, summed over all samples and directions, to `gradient` in the parameter's own order.
 template <class T>
-void add_summed(const FactorBlock<T>& block, ParameterId parameter, T* gradient);
+void add_summed(const FactorBlock<T>& block, ParameterId parameter, T* gradient, const Context& context);
 
-extern template void add_summed<float>(const FactorBlock<float>&, ParameterId, float*);
-extern template void add_summed<double>(const FactorBlock<double>&, ParameterId, double*);
-extern template void add_dense<float>(const FactorBlock<float>&, ParameterId, float*, Index);
-extern template void add_dense<double>(const FactorBlock<double>&, ParameterId, double*, Index);
+#define TANGRA_DECLARE(T)                                                                                            \
+  extern template void add_rows<T>(const Term<T>&, Index, Index, const Place&, double, bool, T*, Index,             \
+                                   const Context&);                                                                  \
+  extern template void add_dense<T>(const FactorBlock<T>&, ParameterId, T*, Index, const Context&);                 \
+  extern template void add_summed<T>(const FactorBlock<T>&, ParameterId, T*, const Context&);
+TANGRA_DECLARE(float)
+TANGRA_DECLARE(double)
+#undef TANGRA_DECLARE
 
 }  // namespace tangra::factors

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "tangra/base/error.h"
+#include "tangra/kernel/factor_blocks.h"
 #include "tangra/linalg/gemm.h"
 
 namespace tangra::kernel {
@@ -14,7 +15,8 @@ namespace {
 using factors::ContractionPlan;
 using factors::FactorBlock;
 using factors::FactorSource;
-using factors::PackedBlock;
+using factors::BlockCollector;
+using factors::BlockFactors;
 using linalg::Side;
 
 double seconds_since(std::chrono::steady_clock::time_point start) {
@@ -41,7 +43,8 @@ class Assembler {
         row_source_(*assembly.rows),
         column_source_(symmetric_ ? *assembly.rows : *assembly.columns),
         workspaces_(static_cast<std::size_t>(context.pool.size())) {
-    block_ = assembly.block_samples > 0 ? assembly.block_samples : default_block_samples(assembly.layout);
+    block_ = assembly.block_samples > 0 ? assembly.block_samples
+                                        : default_block_samples(assembly.layout, std::max(row_source_.samples(), column_source_.samples()));
     report_.block_samples = block_;
     report_.plan = factors::plan_contractions(row_source_.make(0, std::min<Index>(1, row_source_.samples())), assembly.layout,
                                               assembly.parts.part_of, assembly.sizes, assembly.explicit_rows);
@@ -72,7 +75,7 @@ class Assembler {
   }
 
  private:
-  using Packed = std::vector<PackedBlock<T>>;
+  using Packed = std::vector<BlockFactors<T>>;
 
   Index blocks_of(const FactorSource<T>& source) const { return (source.samples() + block_ - 1) / block_; }
 
@@ -84,50 +87,49 @@ class Assembler {
     for (;; block_ /= 2) {
       report_.block_samples = block_;
       const Index samples = std::min(block_, std::max(row_source_.samples(), column_source_.samples()));
-      const auto needs = factors::packing_needs(sample, report_.plan, assembly_.sizes, Side::right, samples);
+      const auto needs = factors::block_needs(sample, report_.plan, Side::right, samples);
       const auto threads = static_cast<std::size_t>(context_.pool.size());
       const auto tile = static_cast<std::size_t>(samples * assembly_.layout.full) * static_cast<std::size_t>(samples * assembly_.layout.full) *
-                        sizeof(T) * (symmetric_ ? 2U : 1U) * (assembly_.parts.with_total ? 2U : 1U);
-      const std::size_t working = std::max(static_cast<std::size_t>(samples) * row_source_.bytes_per_sample() + needs.temporary, tile) * threads;
+                        sizeof(T) * (symmetric_ ? 3U : 2U) * (assembly_.parts.with_total ? 2U : 1U);
+      const std::size_t working = std::max(sweep_bytes(row_source_, samples) + needs.collected, tile) * threads;
       const std::size_t available = context_.memory.available();
       const std::size_t left = available > working ? available - working : 0;
-      const auto fitting = static_cast<Index>(left / (2 * needs.packed + 1));
-      if (fitting >= 1) return std::min(std::max(blocks_of(row_source_), blocks_of(column_source_)), fitting);
+      const Index all = std::max(blocks_of(row_source_), blocks_of(column_source_));
+      if (symmetric_ && static_cast<std::size_t>(all) * (2 * needs.packed + needs.shared) <= left) return all;
+      const std::size_t each = 2 * (needs.packed + needs.shared);
+      const auto fitting = static_cast<Index>(left / (each + 1));
+      if (fitting >= 1) return std::min(all, fitting);
       if (block_ > 1) continue;
       throw Error(ErrorKind::memory,
                   {.what = "not even the factors of two samples fit", .where = "--memory", .got = human_bytes(context_.memory.budget()),
-                   .expected = "at least " + human_bytes(context_.memory.in_use() + working + 2 * needs.packed), .cure = {}});
+                   .expected = "at least " + human_bytes(context_.memory.in_use() + working + each), .cure = {}});
     }
   }
 
-  /// Calls use(block index, begin, end) for blocks [first, last), several at a time where there are several.
+  /// Calls use(block index, block) for blocks [first, last), several at a time where there are several.
   template <class Use>
   void for_blocks(const FactorSource<T>& source, Index first, Index last, const Use& use) {
     const auto start = std::chrono::steady_clock::now();
-    context_.pool.parallel_for(last - first, [&](Index item, int) {
-      context_.check_cancelled();
-      const Index begin = (first + item) * block_;
-      use(item, begin, std::min(source.samples(), begin + block_));
-    });
+    std::vector<SampleRange> ranges;
+    for (Index block = first; block < last; ++block) {
+      ranges.emplace_back(block * block_, std::min(source.samples(), (block + 1) * block_));
+    }
+    collect_blocks<T>(source, report_.plan, ranges, context_, use);
     report_.factor_seconds += seconds_since(start);
   }
 
   Packed pack(const FactorSource<T>& source, Index first, Index last, Side side) {
     Packed packed(static_cast<std::size_t>(last - first));
-    for_blocks(source, first, last, [&](Index item, Index begin, Index end) {
-      packed[static_cast<std::size_t>(item)] =
-          factors::pack_block(source.make(begin, end), report_.plan, assembly_.sizes, side, context_);
-    });
+    for_blocks(source, first, last, [&](std::size_t item, const BlockCollector<T>& block) { packed[item] = block.packed(side); });
     return packed;
   }
 
   void pack_both(Index first, Index last, Packed& rows, Packed& columns) {
     rows.resize(static_cast<std::size_t>(last - first));
     columns.resize(rows.size());
-    for_blocks(row_source_, first, last, [&](Index item, Index begin, Index end) {
-      const FactorBlock<T> block = row_source_.make(begin, end);
-      rows[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::left, context_);
-      columns[static_cast<std::size_t>(item)] = factors::pack_block(block, report_.plan, assembly_.sizes, Side::right, context_);
+    for_blocks(row_source_, first, last, [&](std::size_t item, const BlockCollector<T>& block) {
+      rows[item] = block.packed(Side::left);
+      columns[item] = block.packed(Side::right);
     });
   }
 
@@ -139,24 +141,31 @@ class Assembler {
         if (!symmetric_ || first_column + c <= first_row + r) tiles.emplace_back(r, c);
       }
     }
-    context_.pool.parallel_for(static_cast<Index>(tiles.size()), [&](Index item, int worker) {
+    // Few tiles with long inner products: each is divided among the threads.
+    const bool divided = static_cast<int>(tiles.size()) < 4 * context_.pool.size() && report_.plan.mostly_explicit();
+    const auto compute = [&](Index item, int worker) {
       context_.check_cancelled();
       const auto [r, c] = tiles[static_cast<std::size_t>(item)];
       Workspace& workspace = workspaces_[static_cast<std::size_t>(worker)];
       for (Index plane = 0; plane < assembly_.layout.planes; ++plane) {
         write_tile(rows[static_cast<std::size_t>(r)], first_row + r, columns[static_cast<std::size_t>(c)], first_column + c,
-                   plane, workspace);
+                   plane, workspace, divided ? &context_.pool : nullptr);
       }
       if (worker == 0) {
         context_.report("contracting", static_cast<double>(tiles_done_ + item + 1), static_cast<double>(tiles_total_));
       }
-    });
+    };
+    if (divided) {
+      for (Index item = 0; item < static_cast<Index>(tiles.size()); ++item) compute(item, 0);
+    } else {
+      context_.pool.parallel_for(static_cast<Index>(tiles.size()), compute);
+    }
     tiles_done_ += static_cast<Index>(tiles.size());
     report_.contract_seconds += seconds_since(start);
   }
 
   struct Workspace {
-    linalg::TileWorkspace<T> products;
+    factors::ContractionWorkspace<T> contraction;
     Tensor<T> part;
     Tensor<T> total;
     Tensor<T> mirrored;
@@ -168,8 +177,8 @@ class Assembler {
     return matrix(memory.data(), rows, columns);
   }
 
-  void write_tile(const PackedBlock<T>& rows, Index row_block, const PackedBlock<T>& columns, Index column_block, Index plane,
-                  Workspace& workspace) {
+  void write_tile(const BlockFactors<T>& rows, Index row_block, const BlockFactors<T>& columns, Index column_block, Index plane,
+                  Workspace& workspace, ThreadPool* pool) {
     const Index full = assembly_.layout.full;
     const Index height = rows.samples * full;
     const Index width = columns.samples * full;
@@ -181,9 +190,8 @@ class Assembler {
     const Index column = column_block * block_ * full;
     const auto parts = static_cast<int>(assembly_.parts.names.size());
     for (int part = 0; part < parts; ++part) {
-      const auto products = factors::tile_products(report_.plan, rows, columns, plane, part);
-      linalg::compute_tile<T>(products, false, diagonal ? linalg::TilePart::lower : linalg::TilePart::full, tile,
-                              workspace.products);
+      factors::contract_tile<T>(report_.plan, rows, columns, plane, part,
+                                diagonal ? linalg::TilePart::lower : linalg::TilePart::full, tile, workspace.contraction, pool);
       finish_tile(tile, diagonal, row, column);
       if (assembly_.parts.with_total) {
         for (Index e = 0; e < height * width; ++e) total.data[e] += tile.data[e];
@@ -237,10 +245,12 @@ class Assembler {
 
 }  // namespace
 
-Index default_block_samples(const factors::RowLayout& layout) {
+Index default_block_samples(const factors::RowLayout& layout, Index samples) {
   // A multiple of the panel heights (14 and 32, 6 and 16) while a tile of float32 stays within the second-level cache.
   constexpr Index rows = 448;
-  return std::max<Index>(1, rows / std::max<Index>(1, layout.full));
+  const Index full = std::max<Index>(1, layout.full);
+  const bool few = samples * full <= 6 * rows;  // smaller tiles keep all threads busy
+  return std::max<Index>(1, (few ? rows / 2 : rows) / full);
 }
 
 template <class T>
@@ -253,30 +263,31 @@ AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>
   const auto start = std::chrono::steady_clock::now();
   const FactorSource<T>& source = *assembly.rows;
   AssemblyReport report;
-  report.block_samples = assembly.block_samples > 0 ? assembly.block_samples : default_block_samples({});
-  report.plan = factors::plan_contractions(source.make(0, std::min<Index>(1, source.samples())), assembly.layout,
-                                           assembly.parts.part_of, assembly.sizes);
+  const Index samples = source.samples();
+  report.block_samples = std::max<Index>(1, std::min(samples, source.samples_at_once()));
+  const FactorBlock<T> sample = source.make(0, std::min<Index>(1, samples));
+  report.plan = factors::plan_contractions(sample, assembly.layout, assembly.parts.part_of, assembly.sizes);
   const Index entries = assembly.layout.planes * assembly.layout.full * assembly.layout.full;
   const auto parts = static_cast<int>(assembly.parts.names.size());
   result.clear();
-  for (int part = 0; part < assembly.parts.count(); ++part) result.emplace_back(Shape{source.samples(), entries});
-  if (source.samples() > 0 && context.memory.budget() > 0) {
-    const auto sample = source.make(0, 1);
-    const auto needs = factors::packing_needs(sample, report.plan, assembly.sizes, Side::right, 1);
-    const std::size_t each = (source.bytes_per_sample() + needs.temporary) * static_cast<std::size_t>(context.pool.size());
+  for (int part = 0; part < assembly.parts.count(); ++part) result.emplace_back(Shape{samples, entries});
+  if (samples > 0 && context.memory.budget() > 0) {
+    const auto needs = factors::block_needs(sample, report.plan, Side::right, 1);
+    const std::size_t each = (source.bytes_per_sample() + needs.shared + needs.collected) * static_cast<std::size_t>(context.pool.size());
     const auto fitting = static_cast<Index>(context.memory.available() / (each + 1));
     if (fitting < 1) context.memory.take(each, "the factors of one sample");
     report.block_samples = std::min(report.block_samples, fitting);
   }
-  const Index blocks = (source.samples() + report.block_samples - 1) / report.block_samples;
-  context.pool.parallel_for(blocks, [&](Index item, int) {
-    context.check_cancelled();
-    const Index begin = item * report.block_samples;
-    const FactorBlock<T> block = source.make(begin, std::min(source.samples(), begin + report.block_samples));
+  std::vector<SampleRange> ranges;
+  for (Index begin = 0; begin < samples; begin += report.block_samples) {
+    ranges.emplace_back(begin, std::min(samples, begin + report.block_samples));
+  }
+  collect_blocks<T>(source, report.plan, ranges, context, [&](std::size_t k, const BlockCollector<T>& block) {
+    const Index begin = ranges[k].first;
     for (int part = 0; part < parts; ++part) {
       T* own = result[static_cast<std::size_t>(part)].data() + begin * entries;
-      factors::contract_self(block, report.plan, assembly.sizes, part, own, context);
-      for (Index e = 0; e < block.samples * entries; ++e) {
+      factors::contract_self(report.plan, block, part, own);
+      for (Index e = 0; e < block.samples() * entries; ++e) {
         own[e] /= static_cast<T>(assembly.divisor);
         if (!std::isfinite(own[e])) not_finite(begin + e / entries, begin + e / entries);
         if (assembly.parts.with_total) result.back()[begin * entries + e] += own[e];
@@ -312,7 +323,7 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
     for (std::size_t p = 0; p < first.size(); ++p) {
       if (first[p] < 0) continue;
       Tensor<T> own(Shape{rows, assembly.sizes[p]});
-      factors::add_dense(block, static_cast<ParameterId>(p), own.data(), assembly.sizes[p]);
+      factors::add_dense(block, static_cast<ParameterId>(p), own.data(), assembly.sizes[p], context);
       for (Index r = 0; r < rows; ++r) {
         std::copy_n(own.data() + r * assembly.sizes[p], assembly.sizes[p], jacobian.data() + r * count + first[p]);
       }

@@ -55,8 +55,8 @@ AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>
 template <class T>
 Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context);
 
-/// The block of samples that a tile's side has by default.
-Index default_block_samples(const factors::RowLayout& layout);
+/// The block of samples that a tile's side has by default, where there are `samples` in all.
+Index default_block_samples(const factors::RowLayout& layout, Index samples);
 
 #define TANGRA_DECLARE(T)                                                                                        \
   extern template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \

@@ -48,6 +48,8 @@ struct OuterUse {
   bool transposed = false;         ///< A is stored as (k, c)
   bool left_is_cotangent = false;  ///< left is the result's cotangent as it lies, `left` is empty
   bool right_is_input = false;     ///< right is input 0 as it lies, `right` is empty
+  bool left_by_channel = false;    ///< left lies as [n, R, C, D]
+  bool right_by_channel = false;   ///< right lies as [n, K, D]
   Tensor<T> left;                  ///< [n, R, D, C]
   Tensor<T> right;                 ///< [n, D, K]
 };

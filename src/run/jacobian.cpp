@@ -184,13 +184,23 @@ class JacobianRun {
     const ParameterId id = targets_.parameters[k];
     if (!arrays.structured) {
       const Index size = graph_.parameter(id).data.size();
-      factors::add_dense(block, id, arrays.rows.data() + begin * directions_ * size, size);
+      factors::add_dense(block, id, arrays.rows.data() + begin * directions_ * size, size, session_.context());
       return;
     }
     const auto* term = only_outer_term(block, id);
     TANGRA_ENSURE(term != nullptr);
-    std::ranges::copy(*term->left, arrays.left.data() + begin * (arrays.left.size() / samples_));
-    std::ranges::copy(*term->right, arrays.right.data() + begin * (arrays.right.size() / samples_));
+    T* left = arrays.left.data() + begin * (arrays.left.size() / samples_);
+    T* right = arrays.right.data() + begin * (arrays.right.size() / samples_);
+    for (Index row = 0; row < block.samples * block.directions; ++row) left = put_matrix(term->left_of(row), left);
+    for (Index i = 0; i < block.samples; ++i) right = put_matrix(term->right_of(i), right);
+  }
+
+  /// Writes the entries row by row and returns the place behind the last.
+  static T* put_matrix(MatrixView<const T> entries, T* to) {
+    for (Index r = 0; r < entries.rows; ++r) {
+      for (Index c = 0; c < entries.columns; ++c) *to++ = entries(r, c);
+    }
+    return to;
   }
 
   void put_value(std::size_t k, const Tensor<T>* rows, Index begin) {

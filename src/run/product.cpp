@@ -92,7 +92,7 @@ std::vector<NamedArray> pull(const ProductSpec& spec, const Loaded& loaded, Sess
     if (swept.values.front()) std::ranges::copy(*swept.values.front(), by_input.data() + begin * features);
     for (std::size_t p = 0; p < by_parameter.size(); ++p) {
       if (graph.parameters[p].trainable) {
-        factors::add_summed(swept.parameters, static_cast<ParameterId>(p), by_parameter[p].data());
+        factors::add_summed(swept.parameters, static_cast<ParameterId>(p), by_parameter[p].data(), session.context());
       }
     }
   }

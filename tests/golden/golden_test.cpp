@@ -170,7 +170,7 @@ TEST(Golden, HiddenLayerJacobianStructuredAndFull) {
                                                 differentiate::Basis::identity(3).seeds(0, activations[h]), context.context);
   // Full form: the k-th (2, 3) tensor is zero but for column k, which is x.
   Tensor<double> full(Shape{3, 6});
-  factors::add_dense(of_hidden.parameters, 0, full.data(), 6);
+  factors::add_dense(of_hidden.parameters, 0, full.data(), 6, context.context);
   for (Index k = 0; k < 3; ++k) {
     for (Index row = 0; row < 2; ++row) {
       for (Index column = 0; column < 3; ++column) {
@@ -180,7 +180,7 @@ TEST(Golden, HiddenLayerJacobianStructuredAndFull) {
   }
   // The vector-Jacobian product of ones has the numbers of the "structured" figure.
   Tensor<double> product(Shape{6});
-  factors::add_summed(of_hidden.parameters, 0, product.data());
+  factors::add_summed(of_hidden.parameters, 0, product.data(), context.context);
   expect_entries(product, flat((*object)["vjp of ones, by W"]), 0);
   // dprob/dW = s (1 - s) x^T v^T, and dprob/dv = s (1 - s) h.
   const auto of_prob = differentiate::reverse(program, activations, {.of = prob, .parameters = true, .values = {out}},
@@ -188,7 +188,7 @@ TEST(Golden, HiddenLayerJacobianStructuredAndFull) {
   const double s = activations[prob][0];
   EXPECT_NEAR((*of_prob.values.front())[0], s * (1 - s), 1e-16);
   Tensor<double> by_w(Shape{1, 6});
-  factors::add_dense(of_prob.parameters, 0, by_w.data(), 6);
+  factors::add_dense(of_prob.parameters, 0, by_w.data(), 6, context.context);
   for (Index e = 0; e < 6; ++e) {
     EXPECT_NEAR(by_w[e], s * (1 - s) * activations[x][e / 3] * static_cast<double>(e % 3 + 1), 1e-15);
   }

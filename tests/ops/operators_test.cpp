@@ -327,8 +327,10 @@ TEST(Operators, OuterUseGivesTheExplicitRows) {
           for (Index f = 0; f < use.fan_in; ++f) {
             double sum = 0;
             for (Index d = 0; d < use.positions; ++d) {
-              sum += left[(row * use.positions + d) * use.channels + c] *
-                     right[(row / directions * use.positions + d) * use.fan_in + f];
+              const Index at_left = use.left_by_channel ? c * use.positions + d : d * use.channels + c;
+              const Index at_right = use.right_by_channel ? f * use.positions + d : d * use.fan_in + f;
+              sum += left[row * use.positions * use.channels + at_left] *
+                     right[row / directions * use.positions * use.fan_in + at_right];
             }
             const Index place = use.transposed ? f * use.channels + c : c * use.fan_in + f;
             EXPECT_NEAR(sum, pulled[static_cast<std::size_t>(k)][row * entries + place], 1e-14);

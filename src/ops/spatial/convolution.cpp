@@ -211,8 +211,7 @@ class Convolution final : public OpOf<Convolution<Kind>> {
     const Extent extent = Extent::of(node, inputs, Kind{});
     const Index positions = extent.window.position_count();
     const Index patches = positions * inputs[1].elements(1, inputs[1].rank());
-    const Index maps = positions == 1 ? 0 : positions * inputs[1][0];
-    return Kind::transposed ? directions * patches + maps : patches + directions * maps;
+    return Kind::transposed ? directions * patches : patches;
   }
   OuterUse<float> outer_use(const Call<float>& call, Index directions, const float* g, int) const override {
     return use(call, directions, g);
@@ -271,12 +270,13 @@ class Convolution final : public OpOf<Convolution<Kind>> {
                        .right = {}};
     if constexpr (Kind::transposed) {
       result.left = core.patches(n * R, cotangents, {n, R, D, K});
-      result.right_is_input = D == 1 && x.sample_stride == extent.in;
+      result.right_is_input = x.sample_stride == extent.in;
+      result.right_by_channel = result.right_is_input;
       if (!result.right_is_input) result.right = core.transposed_maps(n, x, {n, D, M});
     } else {
       result.right = core.patches(n, x, {n, D, K});
-      result.left_is_cotangent = D == 1;
-      if (D != 1) result.left = core.transposed_maps(n * R, cotangents, {n, R, D, M});
+      result.left_is_cotangent = true;
+      result.left_by_channel = true;
     }
     return result;
   }
