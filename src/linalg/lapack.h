@@ -1,4 +1,6 @@
 #pragma once
+#include <vector>
+
 #include "tangra/base/tensor.h"
 
 namespace tangra::linalg {
@@ -37,5 +39,29 @@ CholeskyOutcome cholesky(MatrixView<double> a, int threads);
 /// Solves L L^T X = B. l: [n, n], column_stride 1, lower triangle as left by cholesky(); b: [n, count] with
 /// column_stride 1, becomes X.
 void solve_cholesky(MatrixView<const double> l, MatrixView<double> b, int threads);
+
+/// Solves L X = B alone; operands as for solve_cholesky().
+void solve_lower(MatrixView<const double> l, MatrixView<double> b, int threads);
+
+/// The inverse of A = L L^T by LAPACK's dpotri. l: [n, n], column_stride 1, lower triangle as left by
+/// cholesky(); both triangles become A^-1.
+void invert_cholesky(MatrixView<double> l, int threads);
+
+/// A = U D U^T with D of blocks of 1 or 2 rows, by LAPACK's dsytrf (Bunch and Kaufman 1977); lives in the
+/// memory of A. By Sylvester's law A has as many negative eigenvalues as D; A + E for some |E| of about n eps
+/// |A|, to be exact.
+struct IndefiniteFactor {
+  MatrixView<double> factor = {};
+  std::vector<int> pivots = {};
+  Index negative = 0;  ///< eigenvalues of D below 0 ...
+  Index zero = 0;      ///< ... and exactly 0: there is no solution then
+};
+
+/// a: [n, n], column_stride 1, destroyed; its lower triangle is read. Throws as symmetric_eigen does.
+IndefiniteFactor factor_indefinite(MatrixView<double> a, int threads);
+
+/// Solves A X = B for right-hand sides that are the rows of b: [count, n], column_stride 1; they become the
+/// solutions. The factor must have no zero.
+void solve_indefinite(const IndefiniteFactor& factor, MatrixView<double> b, int threads);
 
 }  // namespace tangra::linalg
