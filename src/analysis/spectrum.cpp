@@ -27,9 +27,12 @@ void check_entries(MatrixView<double> k) {
   for (Index i = 0; i < k.rows; ++i) {
     for (Index j = 0; j < k.columns; ++j) {
       if (!std::isfinite(k(i, j))) {
-        throw Error(ErrorKind::input, {.what = "the kernel has an entry that is not finite",
-                                       .where = "entry (" + std::to_string(i) + ", " + std::to_string(j) + ")",
-                                       .got = std::to_string(k(i, j)), .expected = {}, .cure = {}});
+        throw Error(ErrorKind::input,
+                    {.what = "the kernel has an entry that is not finite",
+                     .where = "entry (" + std::to_string(i) + ", " + std::to_string(j) + ")",
+                     .got = std::to_string(k(i, j)),
+                     .expected = {},
+                     .cure = {}});
       }
       largest = std::max(largest, std::abs(k(i, j)));
     }
@@ -37,10 +40,12 @@ void check_entries(MatrixView<double> k) {
   for (Index i = 0; i < k.rows; ++i) {
     for (Index j = 0; j < i; ++j) {
       if (std::abs(k(i, j) - k(j, i)) <= symmetry_tolerance * largest) continue;
-      throw Error(ErrorKind::input, {.what = "the kernel is not symmetric",
-                                     .where = "entries (" + std::to_string(i) + ", " + std::to_string(j) + ") and transposed",
-                                     .got = in_words(k(i, j)) + " and " + in_words(k(j, i)), .expected = "equal numbers",
-                                     .cure = "A train x test kernel has singular values, not eigenvalues"});
+      throw Error(ErrorKind::input,
+                  {.what = "the kernel is not symmetric",
+                   .where = "entries (" + std::to_string(i) + ", " + std::to_string(j) + ") and transposed",
+                   .got = in_words(k(i, j)) + " and " + in_words(k(j, i)),
+                   .expected = "equal numbers",
+                   .cure = "A train x test kernel has singular values, not eigenvalues"});
     }
   }
 }
@@ -93,15 +98,18 @@ void find_verdict(Spectrum& result) {
   }
   if (smallest > bound) {
     result.verdict = "positive definite";
-    result.advice = "The smallest eigenvalue, " + in_words(smallest) + ", exceeds the rounding bound " + in_words(bound);
+    result.advice =
+        "The smallest eigenvalue, " + in_words(smallest) + ", exceeds the rounding bound " + in_words(bound);
   } else if (result.negative_beyond_rounding == 0) {
     result.verdict = "semidefinite within rounding";
-    result.advice = std::to_string(result.within_rounding) + " eigenvalues lie between " + in_words(-bound) + " and " +
-                    in_words(bound) + " and cannot be told from 0; a ridge above the bound makes solves safe";
+    result.advice = std::to_string(result.within_rounding) + " eigenvalues lie between " + in_words(-bound) +
+                    " and " + in_words(bound) +
+                    " and cannot be told from 0; a ridge above the bound makes solves safe";
   } else {
     result.verdict = "not positive semidefinite";
-    result.advice = std::to_string(result.negative_beyond_rounding) + " eigenvalues are negative far beyond rounding, down to " +
-                    in_words(smallest) + ": this is no Gram matrix. Check how it was made (mixed-up samples, a product of "
+    result.advice = std::to_string(result.negative_beyond_rounding) +
+                    " eigenvalues are negative far beyond rounding, down to " + in_words(smallest) +
+                    ": this is no Gram matrix. Check how it was made (mixed-up samples, a product of "
                     "kernels of different networks, entries altered by hand)";
   }
 }
@@ -110,9 +118,11 @@ void find_verdict(Spectrum& result) {
 
 Spectrum spectrum(MatrixView<double> k, const SpectrumOptions& options, const Context& context) {
   if (k.rows != k.columns || k.rows == 0) {
-    throw Error(ErrorKind::input, {.what = "only a square kernel has eigenvalues", .where = {},
+    throw Error(ErrorKind::input, {.what = "only a square kernel has eigenvalues",
+                                   .where = {},
                                    .got = std::to_string(k.rows) + " x " + std::to_string(k.columns),
-                                   .expected = "as many rows as columns, one or more", .cure = {}});
+                                   .expected = "as many rows as columns, one or more",
+                                   .cure = {}});
   }
   check_entries(k);
   context.check_cancelled();
@@ -128,8 +138,11 @@ Spectrum spectrum(MatrixView<double> k, const SpectrumOptions& options, const Co
   }
   const linalg::SymmetricEigen eigen = linalg::symmetric_eigen(k, options.residuals, context.pool.size());
   if (!eigen.converged) {
-    throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge", .where = "dsyevr", .got = {},
-                                      .expected = {}, .cure = {}});
+    throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge",
+                                      .where = "dsyevr",
+                                      .got = {},
+                                      .expected = {},
+                                      .cure = {}});
   }
   const Index n = result.size;
   for (Index r = n; r-- > 0;) {
@@ -149,10 +162,11 @@ Spectrum spectrum(MatrixView<double> k, const SpectrumOptions& options, const Co
   const double of_storage = options.storage_epsilon * norms.largest_row_sum;
   const double of_entries = size * options.entry_error;
   result.rounding_bound = of_solver + of_storage + of_entries;
-  result.rounding_bound_from = "solver " + in_words(of_solver) + " + storage " + in_words(of_storage) + " + entries " +
-                               in_words(of_entries);
+  result.rounding_bound_from = "solver " + in_words(of_solver) + " + storage " + in_words(of_storage) +
+                               " + entries " + in_words(of_entries);
   const double smallest = result.eigenvalues.back();
-  result.condition = smallest > 0 ? result.eigenvalues.front() / smallest : std::numeric_limits<double>::infinity();
+  result.condition =
+      smallest > 0 ? result.eigenvalues.front() / smallest : std::numeric_limits<double>::infinity();
   find_ranks(result);
   find_verdict(result);
   return result;

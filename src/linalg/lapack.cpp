@@ -16,6 +16,8 @@ void dsyevr_(const char* jobz, const char* range, const char* uplo, const int* n
              const double* vl, const double* vu, const int* il, const int* iu, const double* abstol, int* m,
              double* w, double* z, const int* ldz, int* isuppz, double* work, const int* lwork, int* iwork,
              const int* liwork, int* info, std::size_t, std::size_t, std::size_t);
+void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
+             double* work, const int* lwork, int* iwork, const int* liwork, int* info, std::size_t, std::size_t);
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
 void dtrsm_(const char* side, const char* uplo, const char* transa, const char* diag, const int* m,
             const int* n, const double* alpha, const double* a, const int* lda, double* b, const int* ldb,
@@ -116,6 +118,31 @@ SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) 
   std::vector<int> integers(static_cast<std::size_t>(best_integers));
   run(work.data(), lapack_int(work.size()), integers.data(), best_integers);
   result.converged = info == 0 && found == order;
+  return result;
+}
+
+SymmetricEigen symmetric_eigen_orthonormal(MatrixView<double> a, int threads) {
+  TANGRA_ENSURE(a.rows == a.columns && a.column_stride == 1);
+  ensure_finite_lower(a);
+  const Index n = a.rows;
+  SymmetricEigen result;
+  result.values = Tensor<double>(Shape{n});
+  result.vectors = Tensor<double>::uninitialized(Shape{n, n});
+  if (n == 0) return result;
+  // dsyevd's own query of these sizes overflows unseen; they stand in its documentation.
+  const int work_size = lapack_int(1 + 6 * n + 2 * n * n), integers_size = lapack_int(3 + 5 * n);
+  const int order = lapack_int(n);
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j <= i; ++j) result.vectors[i * n + j] = a(i, j);
+  }
+  Tensor<double> work = Tensor<double>::uninitialized(Shape{work_size});
+  std::vector<int> integers(static_cast<std::size_t>(integers_size));
+  int info = 0;
+  const BlasThreads blas(threads);
+  dsyevd_("V", "U", &order, result.vectors.data(), &order, result.values.data(), work.data(), &work_size,
+          integers.data(), &integers_size, &info, 1, 1);
+  TANGRA_ENSURE(info >= 0);
+  result.converged = info == 0;
   return result;
 }
 

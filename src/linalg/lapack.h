@@ -21,6 +21,11 @@ struct SymmetricEigen {
 /// beyond what LAPACK's 32-bit integers count.
 SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads);
 
+/// The same with vectors that are orthonormal to a few eps, by LAPACK's dsyevd: for projected problems, whose
+/// errors would add up. Its work array takes 2 n^2 numbers; a size that 32-bit integers cannot count (n over 32,766)
+/// is refused by Error(input). a: destroyed, column_stride 1; only its lower triangle is read.
+SymmetricEigen symmetric_eigen_orthonormal(MatrixView<double> a, int threads);
+
 /// The same by cyclic Jacobi rotations, in plain loops: the independent check, for n up to a few hundred.
 SymmetricEigen symmetric_eigen_reference(MatrixView<const double> a, bool vectors);
 
