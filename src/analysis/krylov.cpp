@@ -159,7 +159,8 @@ class Search {
     Tensor<double> t = Tensor<double>::uninitialized(Shape{active_, active_});
     for (Index i = 0; i < active_; ++i)
       std::copy_n(projection_.data() + i * most_columns_, active_, t.data() + i * active_);
-    const linalg::SymmetricEigen eigen = linalg::symmetric_eigen_orthonormal(matrix(t.data(), active_, active_), 1);
+    const linalg::SymmetricEigen eigen =
+        linalg::symmetric_eigen_orthonormal(matrix(t.data(), active_, active_), 1);
     TANGRA_ENSURE(eigen.converged);
     Ritz ritz;
     ritz.y = Tensor<double>::uninitialized(Shape{active_, active_});
@@ -252,7 +253,8 @@ class Search {
     Tensor<double> t(Shape{found, found});
     linalg::gemm<double>(context_, linalg::Engine::fast, x.transposed(), ax, false,
                          matrix(t.data(), found, found));
-    const linalg::SymmetricEigen eigen = linalg::symmetric_eigen_orthonormal(matrix(t.data(), found, found), 1);
+    const linalg::SymmetricEigen eigen =
+        linalg::symmetric_eigen_orthonormal(matrix(t.data(), found, found), 1);
     TANGRA_ENSURE(eigen.converged);
     const Index kept = std::min(count_, found);
     const MatrixView<const double> y =

@@ -20,16 +20,16 @@ struct KrylovOptions {
 
 /// Eigenpairs of a symmetric operator A of size n.
 struct Eigenpairs {
-  std::vector<double> values;  ///< largest first
+  std::vector<double> values = {};  ///< largest first
   std::vector<double>
-      residuals;           ///< |A v - lambda v|, measured at the end: an eigenvalue lies that near to lambda
-  Tensor<double> vectors;  ///< [values, n], orthonormal rows
+      residuals;  ///< |A v - lambda v|, measured at the end: an eigenvalue lies that near to lambda
+  Tensor<double> vectors = {};  ///< [values, n], orthonormal rows
   bool converged =
-      false;            ///< all residuals within the tolerance, and no further eigenvalue above the last one
-  std::string message;  ///< what is missing where it did not converge
-  double norm = 0;      ///< |A|, estimated from below
-  double lowest = 0;    ///< the smallest value of v^T A v met: an upper bound of the smallest eigenvalue
-  Index applications = 0;  ///< vectors that A was applied to
+      false;  ///< all residuals within the tolerance, and no further eigenvalue above the last one
+  std::string message = {};  ///< what is missing where it did not converge
+  double norm = 0;           ///< |A|, estimated from below
+  double lowest = 0;         ///< the smallest value of v^T A v met: an upper bound of the smallest eigenvalue
+  Index applications = 0;    ///< vectors that A was applied to
   Index restarts = 0;
   Index searches = 0;  ///< fresh random starts: the first, and those in the complement of what was found
 };

@@ -123,14 +123,14 @@ SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) 
 
 SymmetricEigen symmetric_eigen_orthonormal(MatrixView<double> a, int threads) {
   TANGRA_ENSURE(a.rows == a.columns && a.column_stride == 1);
-  ensure_finite_lower(a);
   const Index n = a.rows;
+  // dsyevd's own query of these sizes overflows unseen; they stand in its documentation.
+  const int work_size = lapack_int(1 + 6 * n + 2 * n * n), integers_size = lapack_int(3 + 5 * n);
+  ensure_finite_lower(a);
   SymmetricEigen result;
   result.values = Tensor<double>(Shape{n});
   result.vectors = Tensor<double>::uninitialized(Shape{n, n});
   if (n == 0) return result;
-  // dsyevd's own query of these sizes overflows unseen; they stand in its documentation.
-  const int work_size = lapack_int(1 + 6 * n + 2 * n * n), integers_size = lapack_int(3 + 5 * n);
   const int order = lapack_int(n);
   for (Index i = 0; i < n; ++i) {
     for (Index j = 0; j <= i; ++j) result.vectors[i * n + j] = a(i, j);

@@ -135,6 +135,13 @@ TEST(SymmetricEigen, RefusesWhatIsNotFinite) {
   }
 }
 
+TEST(SymmetricEigen, RefusesSizesWhoseWorkThirtyTwoBitsCannotCount) {
+  // 2 n^2 + 6 n + 1 exceeds 2^31 - 1 from n = 32,767 on; nothing may be read before that is known.
+  const MatrixView<double> large{nullptr, 32767, 32767, 32767, 1};
+  const Error error = tangra::test::error_of([&] { symmetric_eigen_orthonormal(large, 1); });
+  EXPECT_EQ(error.kind(), ErrorKind::input);
+}
+
 TEST(Cholesky, SolvesWhatItFactored) {
   for (const Index n : {0, 1, 2, 31, 70}) {
     std::vector<double> values(static_cast<std::size_t>(n));
