@@ -2,159 +2,236 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdio>
 #include <limits>
 #include <numeric>
 
+#include "tangra/analysis/shift_invert.h"
 #include "tangra/base/error.h"
+#include "tangra/linalg/gemm.h"
 #include "tangra/linalg/lapack.h"
 
 namespace tangra::analysis {
 namespace {
 
-constexpr double solver_epsilon = 0x1p-53;
-/// What may be missing to symmetry before the matrix is refused, as a share of the largest entry.
-constexpr double symmetry_tolerance = 1e-6;
+constexpr double unknown = std::numeric_limits<double>::quiet_NaN();
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
-std::string in_words(double value) {
-  char text[32];
-  std::snprintf(text, sizeof(text), "%.3g", value);
-  return text;
+std::size_t square_bytes(Index n) {
+  return static_cast<std::size_t>(n) * static_cast<std::size_t>(n) * sizeof(double);
 }
 
-void check_entries(MatrixView<double> k) {
-  double largest = 0;
-  for (Index i = 0; i < k.rows; ++i) {
-    for (Index j = 0; j < k.columns; ++j) {
-      if (!std::isfinite(k(i, j))) {
-        throw Error(ErrorKind::input, {.what = "the kernel has an entry that is not finite",
-                                       .where = "entry (" + std::to_string(i) + ", " + std::to_string(j) + ")",
-                                       .got = std::to_string(k(i, j)), .expected = {}, .cure = {}});
-      }
-      largest = std::max(largest, std::abs(k(i, j)));
-    }
-  }
-  for (Index i = 0; i < k.rows; ++i) {
-    for (Index j = 0; j < i; ++j) {
-      if (std::abs(k(i, j) - k(j, i)) <= symmetry_tolerance * largest) continue;
-      throw Error(ErrorKind::input, {.what = "the kernel is not symmetric",
-                                     .where = "entries (" + std::to_string(i) + ", " + std::to_string(j) + ") and transposed",
-                                     .got = in_words(k(i, j)) + " and " + in_words(k(j, i)), .expected = "equal numbers",
-                                     .cure = "A train x test kernel has singular values, not eigenvalues"});
-    }
-  }
+double largest_size(const Spectrum& result) {
+  return std::max(std::abs(result.eigenvalues.front()), std::abs(result.smallest));
 }
 
-/// What is read off the matrix before the solver destroys it.
-struct Norms {
-  double trace = 0;
-  double squares = 0;
-  double largest_row_sum = 0;  ///< of absolute values: an upper bound of | |K| |_2
-};
-
-Norms norms_of(MatrixView<double> k) {
-  Norms norms;
-  for (Index i = 0; i < k.rows; ++i) {
-    double row_sum = 0;
-    for (Index j = 0; j < k.columns; ++j) {
-      norms.squares += k(i, j) * k(i, j);
-      row_sum += std::abs(k(i, j));
-    }
-    norms.trace += k(i, i);
-    norms.largest_row_sum = std::max(norms.largest_row_sum, row_sum);
-  }
-  return norms;
+void set_verdict(Spectrum& result, const Verdict& verdict) {
+  result.verdict = verdict.name;
+  result.statement = verdict.statement;
+  result.advice = verdict.advice;
 }
 
-void find_ranks(Spectrum& result) {
-  double squares = 0;
-  double positive = 0;
-  for (const double value : result.eigenvalues) {
-    squares += value * value;
-    positive += std::max(value, 0.0);
-  }
-  const double sum = std::accumulate(result.eigenvalues.begin(), result.eigenvalues.end(), 0.0);
-  const double largest = result.eigenvalues.front();
-  result.effective_rank = squares > 0 ? sum * sum / squares : 0;
+void set_counts(Spectrum& result, const SignCounts& counts) {
+  result.within_rounding = counts.within;
+  result.negative_beyond_rounding = counts.negative;
+}
+
+void set_bound(Spectrum& result, const MatrixNorms& norms, const SpectrumOptions& options) {
+  const RoundingBound bound = rounding_bound(result.size, largest_size(result), norms, options.errors);
+  result.rounding_bound = bound.total();
+  result.rounding_bound_from = bound.in_words();
+}
+
+/// Figures from the trace, the Frobenius norm and the largest eigenvalue.
+void set_figures(Spectrum& result) {
+  const double largest = result.eigenvalues.front(), squares = result.frobenius * result.frobenius;
+  result.effective_rank = squares > 0 ? result.trace * result.trace / squares : 0;
   result.stable_rank = largest > 0 ? squares / (largest * largest) : 0;
-  double entropy = 0;
-  for (const double value : result.eigenvalues) {
-    if (value > 0) entropy -= value / positive * std::log(value / positive);
-  }
-  result.entropy_rank = positive > 0 ? std::exp(entropy) : 0;
+  result.decay = decay_of(result.eigenvalues, result.rounding_bound);
 }
 
-void find_verdict(Spectrum& result) {
-  const double smallest = result.eigenvalues.back();
-  const double bound = result.rounding_bound;
-  for (const double value : result.eigenvalues) {
-    result.within_rounding += std::abs(value) <= bound;
-    result.negative_beyond_rounding += value < -bound;
+double condition(double largest, double smallest) {
+  return smallest > 0 ? largest / smallest : infinity;
+}
+
+/// |K v - lambda v| for the rows v of `vectors` [n, n], ascending like their values; listed largest first.
+std::vector<double> residuals_of(MatrixView<const double> k, const linalg::SymmetricEigen& eigen,
+                                 const Context& context) {
+  constexpr Index rows_at_once = 256;
+  const Index n = k.rows;
+  std::vector<double> residuals(static_cast<std::size_t>(n));
+  Tensor<double> products = Tensor<double>::uninitialized(Shape{std::min(rows_at_once, n), n});
+  for (Index first = 0; first < n; first += rows_at_once) {
+    const Index count = std::min(rows_at_once, n - first);
+    context.check_cancelled();
+    linalg::gemm<double>(context, linalg::Engine::fast,
+                         matrix(eigen.vectors.data(), n, n).block(first, 0, count, n), k, false,
+                         matrix(products.data(), count, n));
+    context.pool.parallel_for(count, [&](Index r, int) {
+      const double* v = eigen.vectors.data() + (first + r) * n;
+      double squares = 0;
+      for (Index i = 0; i < n; ++i) {
+        const double difference = products[r * n + i] - eigen.values[first + r] * v[i];
+        squares += difference * difference;
+      }
+      residuals[static_cast<std::size_t>(n - 1 - first - r)] = std::sqrt(squares);
+    });
+    context.report("residuals", static_cast<double>(first + count), static_cast<double>(n));
   }
-  if (smallest > bound) {
-    result.verdict = "positive definite";
-    result.advice = "The smallest eigenvalue, " + in_words(smallest) + ", exceeds the rounding bound " + in_words(bound);
-  } else if (result.negative_beyond_rounding == 0) {
-    result.verdict = "semidefinite within rounding";
-    result.advice = std::to_string(result.within_rounding) + " eigenvalues lie between " + in_words(-bound) + " and " +
-                    in_words(bound) + " and cannot be told from 0; a ridge above the bound makes solves safe";
-  } else {
-    result.verdict = "not positive semidefinite";
-    result.advice = std::to_string(result.negative_beyond_rounding) + " eigenvalues are negative far beyond rounding, down to " +
-                    in_words(smallest) + ": this is no Gram matrix. Check how it was made (mixed-up samples, a product of "
-                    "kernels of different networks, entries altered by hand)";
+  return residuals;
+}
+
+void reverse_rows(Tensor<double>& vectors) {
+  const Index n = vectors.shape()[1];
+  for (Index low = 0, high = vectors.shape()[0] - 1; low < high; ++low, --high)
+    std::swap_ranges(vectors.data() + low * n, vectors.data() + (low + 1) * n, vectors.data() + high * n);
+}
+
+/// Counts the eigenvalues above the last gap among those that were found.
+InertiaCheck check_inertia(MatrixView<const double> k, const Spectrum& result, double margin,
+                           const Context& context) {
+  InertiaCheck check{.at = result.eigenvalues.front() + margin, .found = 0};
+  for (std::size_t i = result.eigenvalues.size(); i-- > 1;) {
+    if (result.eigenvalues[i - 1] - result.eigenvalues[i] <= 2 * margin) continue;
+    check.at = (result.eigenvalues[i - 1] + result.eigenvalues[i]) / 2;
+    check.found = static_cast<Index>(i);
+    break;
   }
+  check.counted = k.rows - eigenvalues_below(k, check.at, context);
+  return check;
+}
+
+void take(Spectrum& result, Eigenpairs& pairs, bool vectors) {
+  result.eigenvalues = std::move(pairs.values);
+  result.residuals = std::move(pairs.residuals);
+  if (vectors) result.vectors = std::move(pairs.vectors);
+  result.complete = static_cast<Index>(result.eigenvalues.size()) == result.size;
+  result.converged = pairs.converged;
+  result.message = std::move(pairs.message);
+  result.method = "block Krylov";
+  result.applications = pairs.applications;
+  result.entropy_rank = result.complete ? entropy_rank_of(result.eigenvalues) : unknown;
+  result.condition_of_range = unknown;
 }
 
 }  // namespace
 
 Spectrum spectrum(MatrixView<double> k, const SpectrumOptions& options, const Context& context) {
-  if (k.rows != k.columns || k.rows == 0) {
-    throw Error(ErrorKind::input, {.what = "only a square kernel has eigenvalues", .where = {},
-                                   .got = std::to_string(k.rows) + " x " + std::to_string(k.columns),
-                                   .expected = "as many rows as columns, one or more", .cure = {}});
-  }
-  check_entries(k);
+  const MatrixNorms norms = checked_norms(k);
   context.check_cancelled();
-  const Norms norms = norms_of(k);
-  Spectrum result;
-  result.size = k.rows;
-  result.trace = norms.trace;
-  result.frobenius = std::sqrt(norms.squares);
+  const Index n = k.rows;
+  Spectrum result{.size = n,
+                  .method = "dsyevr",
+                  .null_spaces = options.null_spaces,
+                  .trace = norms.trace,
+                  .frobenius = norms.frobenius};
+  const bool vectors = options.residuals || options.vectors;
   Tensor<double> kept;
+  Reservation of_vectors, of_copy;
+  if (vectors) of_vectors = Reservation(context.memory, square_bytes(n), "eigenvectors");
   if (options.residuals) {
-    kept = Tensor<double>::uninitialized({k.rows, k.columns});
-    for (Index i = 0; i < k.rows; ++i) std::copy_n(&k(i, 0), k.columns, kept.data() + i * k.columns);
-  }
-  const linalg::SymmetricEigen eigen = linalg::symmetric_eigen(k, options.residuals, context.pool.size());
-  if (!eigen.converged) {
-    throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge", .where = "dsyevr", .got = {},
-                                      .expected = {}, .cure = {}});
-  }
-  const Index n = result.size;
-  for (Index r = n; r-- > 0;) {
-    result.eigenvalues.push_back(eigen.values[r]);
-    if (!options.residuals) continue;
-    double squares = 0;
+    of_copy = Reservation(context.memory, square_bytes(n), "a copy of the kernel for residuals");
+    kept = Tensor<double>::uninitialized({n, n});
     for (Index i = 0; i < n; ++i) {
-      double difference = -eigen.values[r] * eigen.vectors[r * n + i];
-      for (Index j = 0; j < n; ++j) difference += kept[i * n + j] * eigen.vectors[r * n + j];
-      squares += difference * difference;
+      for (Index j = 0; j < n; ++j) kept[i * n + j] = k(i, j);
     }
-    result.residuals.push_back(std::sqrt(squares));
   }
-  const double norm = std::max(std::abs(result.eigenvalues.front()), std::abs(result.eigenvalues.back()));
-  const double size = static_cast<double>(n);
-  const double of_solver = size * solver_epsilon * norm;
-  const double of_storage = options.storage_epsilon * norms.largest_row_sum;
-  const double of_entries = size * options.entry_error;
-  result.rounding_bound = of_solver + of_storage + of_entries;
-  result.rounding_bound_from = "solver " + in_words(of_solver) + " + storage " + in_words(of_storage) + " + entries " +
-                               in_words(of_entries);
-  const double smallest = result.eigenvalues.back();
-  result.condition = smallest > 0 ? result.eigenvalues.front() / smallest : std::numeric_limits<double>::infinity();
-  find_ranks(result);
-  find_verdict(result);
+  linalg::SymmetricEigen eigen = linalg::symmetric_eigen(k, vectors, context.pool.size());
+  if (!eigen.converged) {
+    throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge",
+                                      .where = "dsyevr",
+                                      .got = {},
+                                      .expected = {},
+                                      .cure = {}});
+  }
+  context.check_cancelled();
+  result.eigenvalues.assign(eigen.values.begin(), eigen.values.end());
+  std::ranges::reverse(result.eigenvalues);
+  result.smallest = result.eigenvalues.back();
+  if (options.residuals)
+    result.residuals = residuals_of(matrix<const double>(kept.data(), n, n), eigen, context);
+  if (options.vectors) {
+    result.vectors = std::move(eigen.vectors);
+    reverse_rows(result.vectors);
+  }
+  set_bound(result, norms, options);
+  set_figures(result);
+  const double bound = result.rounding_bound, largest = result.eigenvalues.front();
+  result.entropy_rank = entropy_rank_of(result.eigenvalues);
+  result.condition = condition(largest, result.smallest);
+  const auto in_range = std::ranges::find_if(result.eigenvalues.rbegin(), result.eigenvalues.rend(),
+                                             [&](double value) { return value > bound; });
+  result.condition_of_range = in_range == result.eigenvalues.rend() ? unknown : largest / *in_range;
+  const SignCounts counts = count_signs(result.eigenvalues, bound);
+  set_counts(result, counts);
+  set_verdict(result, judge(result.smallest, counts, bound, options.null_spaces));
+  return result;
+}
+
+Spectrum top_spectrum(MatrixView<const double> k, const SpectrumOptions& options, const Context& context) {
+  const MatrixNorms norms = checked_norms(k);
+  Spectrum result{
+      .size = k.rows, .null_spaces = options.null_spaces, .trace = norms.trace, .frobenius = norms.frobenius};
+  Eigenpairs largest = largest_eigenpairs(linalg::MatrixOperator(k, true), options.krylov, context);
+  const double margin = 2 * options.krylov.tolerance * largest.norm;
+  take(result, largest, options.vectors);
+  result.smallest = largest.lowest;
+  // The bound decides where the smallest is looked for, and changes with it only where that is negative and
+  // large.
+  set_bound(result, norms, options);
+  KrylovOptions one = options.krylov;
+  one.count = 1;
+  const SmallestEigenpairs smallest = smallest_eigenpairs(k, result.rounding_bound, one, context);
+  result.smallest = smallest.pairs.values.front();
+  result.smallest_residual = smallest.pairs.residuals.front();
+  set_bound(result, norms, options);
+  set_figures(result);
+  const double bound = result.rounding_bound;
+  // Nothing lies below a shift that Cholesky has passed.
+  const SignCounts counts{.negative = smallest.shift >= -bound ? 0 : eigenvalues_below(k, -bound, context),
+                          .within = result.smallest > bound ? 0 : eigenvalues_below(k, bound, context)};
+  set_counts(result, {.negative = counts.negative,
+                      .within = counts.within - std::min(counts.within, counts.negative)});
+  result.inertia = check_inertia(k, result, margin, context);
+  if (!smallest.pairs.converged || !result.inertia->complete()) {
+    result.converged = false;
+    if (!result.message.empty()) result.message += "; ";
+    result.message += smallest.pairs.converged ? std::to_string(result.inertia->counted) +
+                                                     " eigenvalues lie above a number above which " +
+                                                     std::to_string(result.inertia->found) + " were found"
+                                               : "the smallest eigenvalue: " + smallest.pairs.message;
+  }
+  result.condition = condition(result.eigenvalues.front(), result.smallest);
+  set_verdict(result, judge(result.smallest,
+                            {.negative = result.negative_beyond_rounding, .within = result.within_rounding},
+                            bound, options.null_spaces));
+  return result;
+}
+
+Spectrum top_spectrum(const linalg::LinearOperator& k, const OperatorNorms& norms,
+                      const SpectrumOptions& options, const Context& context) {
+  Eigenpairs largest = largest_eigenpairs(k, options.krylov, context);
+  Spectrum result{.size = k.rows(),
+                  .null_spaces = options.null_spaces,
+                  .trace = norms.trace,
+                  .frobenius = norms.frobenius};
+  take(result, largest, options.vectors);
+  result.smallest = largest.lowest;
+  result.smallest_is_upper_bound = !result.complete;
+  // The largest row sum of |K| is not known; |K|_F is not smaller than the 2-norm of |K|.
+  set_bound(result, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = norms.frobenius},
+            options);
+  set_figures(result);
+  const double bound = result.rounding_bound;
+  if (result.complete) {
+    const SignCounts counts = count_signs(result.eigenvalues, bound);
+    set_counts(result, counts);
+    set_verdict(result, judge(result.smallest, counts, bound, options.null_spaces));
+    result.condition = condition(result.eigenvalues.front(), result.smallest);
+  } else {
+    result.condition = unknown;
+    result.negative_beyond_rounding = result.smallest < -bound;
+    set_verdict(result, judge_upper_bound(result.smallest, bound, options.null_spaces));
+  }
   return result;
 }
 

@@ -16,10 +16,17 @@ void dsyevr_(const char* jobz, const char* range, const char* uplo, const int* n
              const double* vl, const double* vu, const int* il, const int* iu, const double* abstol, int* m,
              double* w, double* z, const int* ldz, int* isuppz, double* work, const int* lwork, int* iwork,
              const int* liwork, int* info, std::size_t, std::size_t, std::size_t);
+void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
+             double* work, const int* lwork, int* iwork, const int* liwork, int* info, std::size_t, std::size_t);
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
 void dtrsm_(const char* side, const char* uplo, const char* transa, const char* diag, const int* m,
             const int* n, const double* alpha, const double* a, const int* lda, double* b, const int* ldb,
             std::size_t, std::size_t, std::size_t, std::size_t);
+void dpotri_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
+void dsytrf_(const char* uplo, const int* n, double* a, const int* lda, int* ipiv, double* work,
+             const int* lwork, int* info, std::size_t);
+void dsytrs_(const char* uplo, const int* n, const int* nrhs, const double* a, const int* lda,
+             const int* ipiv, double* b, const int* ldb, int* info, std::size_t);
 void openblas_set_num_threads(int threads);
 int openblas_get_num_threads(void);
 }
@@ -114,6 +121,31 @@ SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) 
   return result;
 }
 
+SymmetricEigen symmetric_eigen_orthonormal(MatrixView<double> a, int threads) {
+  TANGRA_ENSURE(a.rows == a.columns && a.column_stride == 1);
+  const Index n = a.rows;
+  // dsyevd's own query of these sizes overflows unseen; they stand in its documentation.
+  const int work_size = lapack_int(1 + 6 * n + 2 * n * n), integers_size = lapack_int(3 + 5 * n);
+  ensure_finite_lower(a);
+  SymmetricEigen result;
+  result.values = Tensor<double>(Shape{n});
+  result.vectors = Tensor<double>::uninitialized(Shape{n, n});
+  if (n == 0) return result;
+  const int order = lapack_int(n);
+  for (Index i = 0; i < n; ++i) {
+    for (Index j = 0; j <= i; ++j) result.vectors[i * n + j] = a(i, j);
+  }
+  Tensor<double> work = Tensor<double>::uninitialized(Shape{work_size});
+  std::vector<int> integers(static_cast<std::size_t>(integers_size));
+  int info = 0;
+  const BlasThreads blas(threads);
+  dsyevd_("V", "U", &order, result.vectors.data(), &order, result.values.data(), work.data(), &work_size,
+          integers.data(), &integers_size, &info, 1, 1);
+  TANGRA_ENSURE(info >= 0);
+  result.converged = info == 0;
+  return result;
+}
+
 CholeskyOutcome cholesky(MatrixView<double> a, int threads) {
   TANGRA_ENSURE(a.rows == a.columns && a.column_stride == 1);
   ensure_finite_lower(a);
@@ -126,18 +158,95 @@ CholeskyOutcome cholesky(MatrixView<double> a, int threads) {
   return {.failing_pivot = static_cast<Index>(info) - 1};
 }
 
-void solve_cholesky(MatrixView<const double> l, MatrixView<double> b, int threads) {
+namespace {
+
+/// X^T = B^T U^-1, or then U^-T as well: to Fortran, L lies as U = L^T and B as B^T.
+void solve_triangles(MatrixView<const double> l, MatrixView<double> b, bool both, int threads) {
   TANGRA_ENSURE(l.rows == l.columns && l.column_stride == 1 && b.rows == l.rows && b.column_stride == 1);
   if (b.rows == 0 || b.columns == 0) return;
-  // To Fortran, L lies as U = L^T and B as B^T: X^T = B^T U^-1 U^-T.
   const int order = lapack_int(l.rows), count = lapack_int(b.columns);
   const int ldl = leading_dimension(l.row_stride, l.rows);
   const int ldb = b.rows > 1 ? lapack_int(b.row_stride) : count;
   const double one = 1;
   const BlasThreads blas(threads);
-  for (const char* transposed : {"N", "T"}) {
-    dtrsm_("R", "U", transposed, "N", &count, &order, &one, l.data, &ldl, b.data, &ldb, 1, 1, 1, 1);
+  dtrsm_("R", "U", "N", "N", &count, &order, &one, l.data, &ldl, b.data, &ldb, 1, 1, 1, 1);
+  if (both) dtrsm_("R", "U", "T", "N", &count, &order, &one, l.data, &ldl, b.data, &ldb, 1, 1, 1, 1);
+}
+
+/// Counts the signs of D, whose blocks stand on the diagonal of what dsytrf left of the upper triangle that
+/// Fortran sees (the lower one here).
+void count_inertia(IndefiniteFactor& result) {
+  const MatrixView<double>& d = result.factor;
+  for (Index k = 0; k < d.rows; ++k) {
+    if (result.pivots[static_cast<std::size_t>(k)] > 0) {
+      result.negative += d(k, k) < 0;
+      result.zero += d(k, k) == 0;
+      continue;
+    }
+    // A block of two rows, k and k + 1. Pivoting takes one only where its determinant is negative.
+    result.negative += 1;
+    ++k;
   }
+}
+
+}  // namespace
+
+void solve_cholesky(MatrixView<const double> l, MatrixView<double> b, int threads) {
+  solve_triangles(l, b, true, threads);
+}
+
+void solve_lower(MatrixView<const double> l, MatrixView<double> b, int threads) {
+  solve_triangles(l, b, false, threads);
+}
+
+void invert_cholesky(MatrixView<double> l, int threads) {
+  TANGRA_ENSURE(l.rows == l.columns && l.column_stride == 1);
+  if (l.rows == 0) return;
+  const int order = lapack_int(l.rows), ldl = leading_dimension(l.row_stride, l.rows);
+  int info = 0;
+  {
+    const BlasThreads blas(threads);
+    dpotri_("U", &order, l.data, &ldl, &info, 1);
+  }
+  TANGRA_ENSURE(info == 0);  // cholesky() leaves no zero on the diagonal
+  for (Index i = 0; i < l.rows; ++i) {
+    for (Index j = 0; j < i; ++j) l(j, i) = l(i, j);
+  }
+}
+
+IndefiniteFactor factor_indefinite(MatrixView<double> a, int threads) {
+  TANGRA_ENSURE(a.rows == a.columns && a.column_stride == 1);
+  ensure_finite_lower(a);
+  IndefiniteFactor result{.factor = a};
+  if (a.rows == 0) return result;
+  result.pivots.resize(static_cast<std::size_t>(a.rows));
+  const int order = lapack_int(a.rows), lda = leading_dimension(a.row_stride, a.rows);
+  int info = 0;
+  const BlasThreads blas(threads);
+  const auto run = [&](double* work, int work_size) {
+    dsytrf_("U", &order, a.data, &lda, result.pivots.data(), work, &work_size, &info, 1);
+    TANGRA_ENSURE(info >= 0);
+  };
+  double best_work = 0;
+  run(&best_work, -1);
+  // n times the width of a panel, in 64 bits until it is known to fit.
+  Tensor<double> work = Tensor<double>::uninitialized(Shape{static_cast<Index>(best_work)});
+  run(work.data(), lapack_int(work.size()));
+  count_inertia(result);
+  return result;
+}
+
+void solve_indefinite(const IndefiniteFactor& factor, MatrixView<double> b, int threads) {
+  const MatrixView<double>& a = factor.factor;
+  TANGRA_ENSURE(factor.zero == 0 && b.columns == a.rows && b.column_stride == 1);
+  if (b.rows == 0 || b.columns == 0) return;
+  const int order = lapack_int(a.rows), count = lapack_int(b.rows);
+  const int lda = leading_dimension(a.row_stride, a.rows),
+            ldb = b.rows > 1 ? lapack_int(b.row_stride) : order;
+  int info = 0;
+  const BlasThreads blas(threads);
+  dsytrs_("U", &order, &count, a.data, &lda, factor.pivots.data(), b.data, &ldb, &info, 1);
+  TANGRA_ENSURE(info == 0);
 }
 
 }  // namespace tangra::linalg

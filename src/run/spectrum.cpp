@@ -55,7 +55,7 @@ SpectrumResult run_spectrum(const SpectrumSpec& spec, const Caller& caller) {
     KernelResult computed = run_kernel(own, caller);
     kernel = computed.arrays.front().array;
     result.source = computed.model.text + ", " + computed.data.name + ", " + computed.reduce;
-    if (computed.measured_error) options.entry_error = computed.measured_error->rms * computed.measured_error->largest_entry;
+    if (computed.measured_error) options.errors.relative = computed.measured_error->rms;
     of_kernel = computed.provenance;
   } else {
     kernel = formats::read_npy(spec.kernel);
@@ -67,7 +67,7 @@ SpectrumResult run_spectrum(const SpectrumSpec& spec, const Caller& caller) {
     throw Error(ErrorKind::input, {.what = "a kernel has real entries", .where = result.source,
                                    .got = std::string(name_of(kernel.type())), .expected = "float32 or float64", .cure = {}});
   }
-  options.storage_epsilon = kernel.type() == DType::float64 ? 0x1p-53 : 0x1p-24;
+  options.errors.storage_epsilon = kernel.type() == DType::float64 ? 0x1p-53 : 0x1p-24;
   const Index n = side_of(kernel.shape(), result.source);
   const auto bytes = static_cast<std::size_t>(n) * static_cast<std::size_t>(n) * sizeof(double);
   const Reservation memory(session.context().memory, bytes + bytes / 8, "the kernel in float64");

@@ -98,11 +98,13 @@ TEST(SymmetricEigen, AgreesWithJacobiForUglySizes) {
     ASSERT_TRUE(reference.converged);
     expect_eigenpairs(a, reference, 1);
     const Matrix<double> lower = lower_in_nan(a);
-    const SymmetricEigen eigen = symmetric_eigen(lower.view(), true, 2);
-    ASSERT_TRUE(eigen.converged);
-    expect_eigenpairs(a, eigen, 1);
-    for (Index i = 0; i < n; ++i)
-      EXPECT_NEAR(eigen.values[i], reference.values[i], 50 * static_cast<double>(n) * eps);
+    for (const SymmetricEigen& eigen :
+         {symmetric_eigen_orthonormal(lower.view(), 2), symmetric_eigen(lower.view(), true, 2)}) {
+      ASSERT_TRUE(eigen.converged);
+      expect_eigenpairs(a, eigen, 1);
+      for (Index i = 0; i < n; ++i)
+        EXPECT_NEAR(eigen.values[i], reference.values[i], 50 * static_cast<double>(n) * eps);
+    }
   }
 }
 
@@ -131,6 +133,13 @@ TEST(SymmetricEigen, RefusesWhatIsNotFinite) {
     EXPECT_EQ(tangra::test::error_of([&] { cholesky(matrix(a.data(), 3, 3), 1); }).kind(),
               ErrorKind::numerics);
   }
+}
+
+TEST(SymmetricEigen, RefusesSizesWhoseWorkThirtyTwoBitsCannotCount) {
+  // 2 n^2 + 6 n + 1 exceeds 2^31 - 1 from n = 32,767 on; nothing may be read before that is known.
+  const MatrixView<double> large{nullptr, 32767, 32767, 32767, 1};
+  const Error error = tangra::test::error_of([&] { symmetric_eigen_orthonormal(large, 1); });
+  EXPECT_EQ(error.kind(), ErrorKind::input);
 }
 
 TEST(Cholesky, SolvesWhatItFactored) {
@@ -162,6 +171,71 @@ TEST(Cholesky, NamesTheFailingPivot) {
   const CholeskyOutcome outcome = cholesky(matrix(a.data(), 4, 4), 1);
   EXPECT_FALSE(outcome.definite());
   EXPECT_EQ(outcome.failing_pivot, 2);
+}
+
+TEST(Cholesky, InvertsAndSolvesWithTheFactorAlone) {
+  for (const Index n : {0, 1, 2, 31, 70}) {
+    std::vector<double> values(static_cast<std::size_t>(n));
+    for (Index i = 0; i < n; ++i) values[static_cast<std::size_t>(i)] = 1 + static_cast<double>(i % 7);
+    const Tensor<double> a = with_eigenvalues(values);
+    const Matrix<double> l = lower_in_nan(a);
+    ASSERT_TRUE(cholesky(l.view(), 2).definite());
+    // |L^-1 b|^2 = b^T A^-1 b, and b = A x for a known x.
+    const Matrix<double> x(n, 2, 7);
+    Matrix<double> b(n, 2, test::Layout::padded, 8);
+    test::fused_product<double>(matrix(a.data(), n, n), x.constant(), false, b.view());
+    std::vector<double> energy(2);
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = 0; j < 2; ++j) energy[static_cast<std::size_t>(j)] += x.view()(i, j) * b.view()(i, j);
+    }
+    solve_lower(l.constant(), b.view(), 1);
+    for (Index j = 0; j < 2; ++j) {
+      double squares = 0;
+      for (Index i = 0; i < n; ++i) squares += b.view()(i, j) * b.view()(i, j);
+      EXPECT_NEAR(squares, energy[static_cast<std::size_t>(j)],
+                  50 * static_cast<double>(n) * eps * 7 * energy[static_cast<std::size_t>(j)]);
+    }
+    invert_cholesky(l.view(), 2);
+    for (Index i = 0; i < n; ++i) {
+      for (Index j = 0; j < n; ++j) {
+        double product = 0;
+        for (Index k = 0; k < n; ++k) product += a[i * n + k] * l.view()(k, j);
+        ASSERT_NEAR(product, i == j ? 1 : 0, 50 * static_cast<double>(n) * eps * 7);  // 7: the condition
+        ASSERT_EQ(l.view()(i, j), l.view()(j, i));
+      }
+    }
+  }
+}
+
+TEST(IndefiniteFactor, CountsTheSignsOfEigenvaluesAndSolves) {
+  for (const Index n : {0, 1, 2, 3, 40, 129}) {
+    for (const Index negative : {Index{0}, n / 3, n}) {
+      std::vector<double> values(static_cast<std::size_t>(n));
+      for (Index i = 0; i < n; ++i)
+        values[static_cast<std::size_t>(i)] = static_cast<double>(1 + i % 5) * (i < negative ? -1 : 1);
+      const Tensor<double> a = with_eigenvalues(values);
+      const Matrix<double> lower = lower_in_nan(a);
+      const IndefiniteFactor factor = factor_indefinite(lower.view(), 2);
+      EXPECT_EQ(factor.negative, negative);
+      EXPECT_EQ(factor.zero, 0);
+      const Matrix<double> x(3, n, 5);
+      Matrix<double> b(3, n, test::Layout::padded, 6);
+      test::fused_product<double>(x.constant(), matrix(a.data(), n, n), false, b.view());
+      solve_indefinite(factor, b.view(), 1);
+      double scale = 0;
+      for (Index i = 0; i < n * 3; ++i) scale = std::max(scale, std::abs(x.view().data[i]));
+      for (Index i = 0; i < 3; ++i) {
+        for (Index j = 0; j < n; ++j)  // as for Cholesky; the condition is 5
+          ASSERT_NEAR(b.view()(i, j), x.view()(i, j), 50 * static_cast<double>(n) * eps * 5 * scale);
+      }
+    }
+  }
+  // Zeros on the diagonal ask for blocks of two rows; [[0, 1], [1, 0]] has the eigenvalues -1 and 1.
+  Tensor<double> swaps(Shape{5, 5});
+  swaps[0 * 5 + 1] = swaps[1 * 5 + 0] = swaps[2 * 5 + 3] = swaps[3 * 5 + 2] = 1;
+  const IndefiniteFactor factor = factor_indefinite(matrix(swaps.data(), 5, 5), 1);
+  EXPECT_EQ(factor.negative, 2);
+  EXPECT_EQ(factor.zero, 1);
 }
 
 }  // namespace
