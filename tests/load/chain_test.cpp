@@ -122,7 +122,7 @@ TEST(Chain, ScalesParametersUnderTheNtkParameterisation) {
 }
 
 TEST(Chain, ReadsTheExamplesOfItsPage) {
-  std::ifstream page(std::filesystem::path(__FILE__).parent_path() / "../../docs/chain.md");
+  std::ifstream page(std::filesystem::path(TANGRA_PROJECT) / "docs/chain.md");
   ASSERT_TRUE(page.is_open());
   std::string example;
   int examples = 0;
