@@ -66,7 +66,7 @@ class Layers {
     return std::make_shared<const Graph>(builder_.finish());
   }
 
-  const Shape& shape(ValueId x) const { return builder_.shape(x); }
+  Shape shape(ValueId x) const { return builder_.shape(x); }
 
  private:
   std::string next(const std::string& kind) { return kind + std::to_string(count_++); }
