@@ -46,6 +46,20 @@ std::string autoencoder(const Export& how) {
   return net.finish(net.apply("Softsign", {h}));
 }
 
+/// The mean and the inverse deviation of a layer normalisation used as values, and once more not used.
+std::string statistics(const Export& how) {
+  Net net(how, 17);
+  const auto wide = net.dense(net.input({3, 4}), "1", 4, 5);
+  const auto norm = [&](const Value& x, const std::string& name) {
+    return net.apply_many(
+        "LayerNormalization",
+        {x, net.parameter(name + ".weight", {5}, 0.4, 1), net.parameter(name + ".bias", {5}, 0.3)}, 3);
+  };
+  const auto first = norm(wide, "norm1");
+  const auto h = net.apply("Mul", {net.sum(first[0], first[1]), first[2]});
+  return net.finish(norm(net.dense(net.apply("Tanh", {h}), "2", 5, 5), "norm2")[0]);
+}
+
 /// One convolution on a picture and on the same at half the size.
 std::string two_scales(const Export& how) {
   Net net(how, 13);
@@ -67,6 +81,7 @@ std::vector<Network> sharing_networks() {
   return {{"weight_norm", {2, 4, 4}, weight_norm},
           {"layer_again", {5}, layer_again},
           {"autoencoder", {6}, autoencoder},
+          {"statistics", {3, 4}, statistics},
           {"two_scales", {2, 6, 6}, two_scales}};
 }
 

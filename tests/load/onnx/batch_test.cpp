@@ -161,13 +161,31 @@ TEST(OnnxBatch, RefusesTrainingAndFoldedChannels) {
                           {attribute("training_mode", Index{1})})
                     .output("y"),
                 "N_y");
-  File folded = File()
-                    .input("x", {"N", 3, 4, 4})
-                    .initializer(integers("i", {4}, {1, -1, 4, 4}))
-                    .initializer(weights("w", {2, 3, 1, 1}));
-  folded.node("Reshape", {"x", "i"}, {"c"}).node("Conv", {"c", "w"}, {"y"}).output("y");
-  // [1, -1, ..] is read as one image for each sample; [-1] in front of all is not.
-  EXPECT_NO_THROW(loaded(folded.bytes()));
+  // Before version 14 several outputs are what says that it trains, whether they are used or not.
+  File old = File(13).input("x", {"N", 3, 4});
+  for (const char* name : {"s", "b", "m", "v"}) old.initializer(weights(name, {3}));
+  expect_mixing(
+      old.node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"y", "m2", "v2", "m3", "v3"}).output("y"),
+      "N_y");
+  // [1, -1, ..] is one image with the channels of all samples; in a file for one sample it is that sample's.
+  const auto folded = [](const Axis& batch) {
+    File file = File().input("x", {batch, 3, 4, 4}).initializer(integers("i", {4}, {1, -1, 4, 4}));
+    return file.node("Reshape", {"x", "i"}, {"c"});
+  };
+  const auto convolved = [&](const Axis& batch) {
+    return folded(batch).initializer(weights("w", {2, 3, 1, 1})).node("Conv", {"c", "w"}, {"y"}).output("y");
+  };
+  const auto averaged = [&](const Axis& batch) {
+    return folded(batch)
+        .node("ReduceMean", {"c"}, {"y"}, {attribute("axes", std::vector<Index>{1})})
+        .output("y");
+  };
+  for (const Axis& open : {Axis("N"), Axis("")}) {
+    expect_mixing(convolved(open), "N_y");
+    expect_mixing(averaged(open), "N_y");
+  }
+  EXPECT_NO_THROW(loaded(convolved(1).bytes()));
+  EXPECT_NO_THROW(loaded(averaged(1).bytes()));
   File channels = File().input("x", {"N", 3, 4, 4}).initializer(integers("t", {2}, {3, 16}));
   channels.node("Transpose", {"x"}, {"t1"}, {attribute("perm", std::vector<Index>{1, 0, 2, 3})})
       .initializer(weights("w", {2, 1, 1, 1}));
