@@ -151,10 +151,12 @@ struct Row {
   std::vector<std::size_t> fixed = {};  ///< inputs that are settings, never parameters
 };
 
-/// The row of an operator, or null. docs/onnx.md lists them.
+/// The table, by the operator's name. docs/onnx.md lists them.
+using Rows = std::map<std::string, Row>;
+const Rows& all_rows();
+/// The row of an operator, or null.
 const Row* find_row(const std::string& op);
 
-using Rows = std::map<std::string, Row>;
 void add_elementwise_rows(Rows& rows);
 void add_product_rows(Rows& rows);
 void add_image_rows(Rows& rows);

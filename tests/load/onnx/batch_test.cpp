@@ -154,6 +154,17 @@ TEST(OnnxBatch, RefusesProductsThatMix) {
   expect_mixing(outer.output("y"), "N_y");
 }
 
+TEST(OnnxBatch, EinsumOfThreeKeepsTheSamplesApart) {
+  const auto einsum = [](const char* equation) {
+    File file = File().input("x", {"N", 3}).initializer(weights("w", {3, 2}));
+    return file.node("Einsum", {"x", "w", "x"}, {"y"}, {attribute("equation", equation)}).output("y");
+  };
+  const Graph graph = loaded(einsum("ni,ij,nk->njk").bytes());
+  EXPECT_EQ(graph.shape(graph.outputs[0]), (Shape{2, 3}));
+  expect_mixing(einsum("ni,ij,mk->nj"), "N_y");
+  expect_mixing(einsum("ni,ij,nk->ijk"), "N_y");
+}
+
 TEST(OnnxBatch, RefusesTrainingAndFoldedChannels) {
   File norm = File(15).input("x", {"N", 3, 4});
   for (const char* name : {"s", "b", "m", "v"}) norm.initializer(weights(name, {3}));
