@@ -32,6 +32,7 @@ namespace {
 std::vector<std::unique_ptr<Op>> make_table() {
   std::vector<std::unique_ptr<Op>> table;
   add_function_ops(table);
+  add_hyperbolic_ops(table);
   add_activation_ops(table);
   add_arithmetic_ops(table);
   add_comparison_ops(table);

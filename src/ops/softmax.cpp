@@ -25,6 +25,15 @@ Index position_of_maximum(Line<T> line, Index length) {
   return best;
 }
 
+/// A direction of zeros selects nothing: a line without values (all of it hidden by a mask) stays out.
+template <class T>
+bool is_zero(Line<const T> line, Index length) {
+  for (Index k = 0; k < length; ++k) {
+    if (line[k] != 0) return false;
+  }
+  return true;
+}
+
 struct Softmax {
   static constexpr std::string_view name = "Softmax";
 
@@ -114,8 +123,9 @@ class AlongAxis final : public OpOf<AlongAxis<F>> {
     for_samples(call, 16 * directions * size, [&](Index i) {
       for (Index row = i * directions; row < (i + 1) * directions; ++row) {
         each_line(call, [&](Index offset, Index stride, Index length) {
-          F::apply(Line<const T>{call.outputs[0].at(i) + offset, stride},
-                   Line<const T>{cotangents[0] + row * size + offset, stride},
+          const Line<const T> from{cotangents[0] + row * size + offset, stride};
+          if (is_zero(from, length)) return;
+          F::apply(Line<const T>{call.outputs[0].at(i) + offset, stride}, from,
                    Line<T>{results[0] + row * size + offset, stride}, length, true);
         });
       }
@@ -130,8 +140,9 @@ class AlongAxis final : public OpOf<AlongAxis<F>> {
       fill_zero(results[0] + i * directions * size, directions * size);
       for (Index r = 0; r < directions; ++r) {
         each_line(call, [&](Index offset, Index stride, Index length) {
-          F::apply(Line<const T>{call.outputs[0].at(i) + offset, stride},
-                   Line<const T>{tangents[0].at(i) + r * size + offset, stride},
+          const Line<const T> from{tangents[0].at(i) + r * size + offset, stride};
+          if (is_zero(from, length)) return;
+          F::apply(Line<const T>{call.outputs[0].at(i) + offset, stride}, from,
                    Line<T>{results[0] + (i * directions + r) * size + offset, stride}, length, false);
         });
       }

@@ -8,6 +8,7 @@ namespace tangra::ops {
 
 /// Each family puts its operators into the table.
 void add_function_ops(std::vector<std::unique_ptr<Op>>& table);
+void add_hyperbolic_ops(std::vector<std::unique_ptr<Op>>& table);
 void add_activation_ops(std::vector<std::unique_ptr<Op>>& table);
 void add_arithmetic_ops(std::vector<std::unique_ptr<Op>>& table);
 void add_comparison_ops(std::vector<std::unique_ptr<Op>>& table);

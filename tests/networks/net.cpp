@@ -42,17 +42,19 @@ Net::Value Net::scalar(float entry) {
 }
 
 Net::Value Net::apply(const std::string& op, const std::vector<Value>& inputs, const Attributes& attributes) {
-  const Value result = fresh(op);
-  file_.node(op, inputs, {result}, attributes);
-  return result;
+  return apply_many(op, inputs, 1, attributes).front();
+}
+
+std::vector<Net::Value> Net::apply_many(const std::string& op, const std::vector<Value>& inputs,
+                                        std::size_t outputs, const Attributes& attributes) {
+  std::vector<Value> results;
+  for (std::size_t k = 0; k < outputs; ++k) results.push_back(fresh(op));
+  file_.node(op, inputs, results, attributes);
+  return results;
 }
 
 std::vector<Net::Value> Net::split(const Value& x, Index axis, const Indices& lengths) {
-  const Value parts = integers(lengths);
-  std::vector<Value> results;
-  for (std::size_t k = 0; k < lengths.size(); ++k) results.push_back(fresh("Split"));
-  file_.node("Split", {x, parts}, results, {attribute("axis", axis)});
-  return results;
+  return apply_many("Split", {x, integers(lengths)}, lengths.size(), {attribute("axis", axis)});
 }
 
 Net::Value Net::shape(const Indices& before, Index times, const Indices& behind) {

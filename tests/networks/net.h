@@ -37,6 +37,8 @@ class Net {
   Value integers(const Indices& entries);
   Value scalar(float entry);
   Value apply(const std::string& op, const std::vector<Value>& inputs, const Attributes& attributes = {});
+  std::vector<Value> apply_many(const std::string& op, const std::vector<Value>& inputs, std::size_t outputs,
+                                const Attributes& attributes = {});
   std::vector<Value> split(const Value& x, Index axis, const Indices& lengths);
 
   /// x as (before, times * N, behind).

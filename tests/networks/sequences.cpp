@@ -45,7 +45,7 @@ std::string vit(const Export& how) {
 
 /// A language model of one block as PyTorch's MultiheadAttention writes it, (T, N, C) and N * heads, under a
 /// causal mask; the table of the words is the last layer as well. Logits are scaled by a learned temperature.
-std::string causal(const Export& how) {
+std::string language_model(const Export& how, bool sees_itself) {
   constexpr Index width = 6, heads = 2, words = 7, tokens = 4;
   Net net(how, 16);
   const Value x = net.input({tokens}, onnx::int64);
@@ -66,16 +66,28 @@ std::string causal(const Export& how) {
   const auto scores = net.apply("MatMul", {query, net.transposed(in_heads(qkv[1]), {0, 2, 1})});
   const auto ones = net.apply("ConstantOfShape", {net.integers({tokens, tokens})},
                               {attribute("value", onnx::reals("", {1}, {1}))});
-  const auto seen = net.apply("Cast", {net.apply("Trilu", {ones}, {attribute("upper", Index{0})})},
-                              {attribute("to", Index{onnx::boolean})});
-  const auto masked = net.apply("Where", {seen, scores, net.scalar(-HUGE_VALF)});
-  const auto weights = net.apply("Softmax", {masked}, {attribute("axis", Index{-1})});
+  const auto diagonal =
+      net.apply("Constant", {}, {attribute("value_int", sees_itself ? Index{0} : Index{-1})});
+  const auto triangle = net.apply("Trilu", {ones, diagonal}, {attribute("upper", Index{0})});
+  const auto seen = net.apply("Cast", {triangle}, {attribute("to", Index{onnx::boolean})});
+  const auto hidden = net.scalar(-HUGE_VALF);
+  const auto masked = sees_itself ? net.apply("Where", {seen, scores, hidden})
+                                  : net.sum(scores, net.apply("Where", {seen, net.scalar(0), hidden}));
+  auto weights = net.apply("Softmax", {masked}, {attribute("axis", Index{-1})});
+  if (!sees_itself) weights = net.apply("Where", {net.apply("IsNaN", {weights}), net.scalar(0), weights});
   auto mixed = net.transposed(net.apply("MatMul", {weights, in_heads(qkv[2])}), {1, 0, 2});
   mixed = net.gemm(net.reshaped(mixed, {}, tokens, {width}), "attention.out_proj", width, width);
   h = net.sum(h, net.transposed(net.reshaped(mixed, {tokens}, 1, {width}), {1, 0, 2}));
   const auto logits = net.apply("MatMul", {net.layer_norm(h, "norm", width), net.transposed(table, {1, 0})});
   const auto temperature = net.apply("Exp", {net.parameter("log_temperature", {}, 0.5)});
   return net.finish(net.apply("Mul", {logits, temperature}));
+}
+
+std::string causal(const Export& how) {
+  return language_model(how, true);
+}
+std::string hidden_rows(const Export& how) {
+  return language_model(how, false);
 }
 
 /// Tolstikhin and others, "MLP-Mixer", 2021.
@@ -125,11 +137,8 @@ std::string text_cnn(const Export& how) {
 }  // namespace
 
 std::vector<Network> sequence_networks() {
-  return {{"vit", {2, 4, 6}, vit},
-          {"causal", {4}, causal, 7},
-          {"mixer", {4, 3}, mixer},
-          {"glu", {4, 3}, glu},
-          {"text_cnn", {5}, text_cnn, 9}};
+  return {{"vit", {2, 4, 6}, vit},  {"causal", {4}, causal, 7}, {"hidden_rows", {4}, hidden_rows, 7},
+          {"mixer", {4, 3}, mixer}, {"glu", {4, 3}, glu},       {"text_cnn", {5}, text_cnn, 9}};
 }
 
 }  // namespace tangra::test::networks

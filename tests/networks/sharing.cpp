@@ -46,6 +46,33 @@ std::string autoencoder(const Export& how) {
   return net.finish(net.apply("Softsign", {h}));
 }
 
+/// The mean and the inverse deviation of a layer normalisation used as values, and once more not used.
+std::string statistics(const Export& how) {
+  Net net(how, 17);
+  const auto wide = net.dense(net.input({3, 4}), "1", 4, 5);
+  const auto norm = [&](const Value& x, const std::string& name) {
+    return net.apply_many(
+        "LayerNormalization",
+        {x, net.parameter(name + ".weight", {5}, 0.4, 1), net.parameter(name + ".bias", {5}, 0.3)}, 3);
+  };
+  const auto first = norm(wide, "norm1");
+  const auto h = net.apply("Mul", {net.sum(first[0], first[1]), first[2]});
+  return net.finish(norm(net.dense(net.apply("Tanh", {h}), "2", 5, 5), "norm2")[0]);
+}
+
+/// x^T W_k x, and its products of three factors with other letters.
+std::string bilinear(const Export& how) {
+  Net net(how, 13);
+  const auto einsum = [&](const char* equation, const std::vector<Value>& operands) {
+    return net.apply("Einsum", operands, {attribute("equation", equation)});
+  };
+  const auto x = net.input({3, 4});
+  const auto forms = einsum("nti,kij,ntj->nkt", {x, net.weight("forms", {2, 4, 4}, 16), x});
+  const auto mixed =
+      einsum("...ab,bc,dc->...ad", {forms, net.weight("w", {3, 5}, 3), net.weight("v", {2, 5}, 5)});
+  return net.finish(net.apply("Tanh", {mixed}));
+}
+
 /// One convolution on a picture and on the same at half the size.
 std::string two_scales(const Export& how) {
   Net net(how, 13);
@@ -64,10 +91,9 @@ std::string two_scales(const Export& how) {
 }  // namespace
 
 std::vector<Network> sharing_networks() {
-  return {{"weight_norm", {2, 4, 4}, weight_norm},
-          {"layer_again", {5}, layer_again},
-          {"autoencoder", {6}, autoencoder},
-          {"two_scales", {2, 6, 6}, two_scales}};
+  return {{"weight_norm", {2, 4, 4}, weight_norm}, {"layer_again", {5}, layer_again},
+          {"autoencoder", {6}, autoencoder},       {"bilinear", {3, 4}, bilinear},
+          {"statistics", {3, 4}, statistics},      {"two_scales", {2, 6, 6}, two_scales}};
 }
 
 }  // namespace tangra::test::networks

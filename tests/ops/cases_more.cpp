@@ -10,8 +10,11 @@ using Reals = std::vector<double>;
 using Text = std::string;
 
 void add_functions(std::vector<Case>& cases) {
-  for (const char* op : {"Celu", "HardSigmoid", "HardSwish", "Mish", "ThresholdedRelu", "Neg", "Abs", "Sin",
-                         "Cos", "Floor", "Ceil", "Round", "Sign", "Not", "Cast"}) {
+  for (const char* op : {"Celu",  "HardSigmoid", "HardSwish", "Mish", "ThresholdedRelu",
+                         "Neg",   "Abs",         "Sin",       "Cos",  "Floor",
+                         "Ceil",  "Round",       "Sign",      "Not",  "Cast",
+                         "IsNaN", "IsInf",       "Sinh",      "Cosh", "Atan",
+                         "Asinh"}) {
     cases.push_back({op, {{7}}, {}});
     cases.push_back({op, {{2, 1, 3}}, {}, -4, 4});
   }
@@ -21,6 +24,9 @@ void add_functions(std::vector<Case>& cases) {
   cases.push_back({"HardSwish", {{11}}, {}, -6, 6});
   cases.push_back({"ThresholdedRelu", {{11}}, {{"alpha", 0.25}}});
   cases.push_back({"Tan", {{5}}, {}, -1, 1});
+  for (const char* op : {"Asin", "Acos", "Atanh"}) cases.push_back({op, {{2, 3}}, {}, -0.9, 0.9});
+  cases.push_back({"Acosh", {{5}}, {}, 1.1, 4});
+  cases.push_back({"IsInf", {{3}}, {{"detect_positive", Index{0}}}});
   cases.push_back({"Sqrt", {{6}}, {}, 0.2, 3});
   cases.push_back({"Reciprocal", {{6}}, {}, 0.4, 3});
   cases.push_back({"Reciprocal", {{}}, {}, -3, -0.4});

@@ -61,6 +61,12 @@ TEST(Values, Functions) {
   expect_near(line("Mish", {1, -1}),
               {std::tanh(std::log(1 + std::exp(1.0))), -std::tanh(std::log(1 + std::exp(-1.0)))});
   expect_near(line("Tan", {0.5}), {std::tan(0.5)});
+  expect_near(line("Asinh", {1, -1}), {std::log(1 + std::sqrt(2.0)), -std::log(1 + std::sqrt(2.0))});
+  expect_near(line("Atanh", {0.6}), {std::log(2.0)});
+  const double low = -HUGE_VAL, nan = std::nan("");
+  EXPECT_EQ(line("IsNaN", {1, nan, low}), (Numbers{0, 1, 0}));
+  EXPECT_EQ(line("IsInf", {1, nan, low, -low}), (Numbers{0, 0, 1, 1}));
+  EXPECT_EQ(line("IsInf", {low, -low}, {{"detect_negative", Index{0}}}), (Numbers{0, 1}));
 }
 
 TEST(Values, TwoInputs) {

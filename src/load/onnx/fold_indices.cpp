@@ -8,6 +8,7 @@
 #include "tangra/base/error.h"
 #include "tangra/base/strides.h"
 #include "tangra/load/onnx/fold.h"
+#include "tangra/load/onnx/tensors.h"
 
 namespace tangra::load::onnx {
 namespace {
@@ -373,21 +374,45 @@ Arrays fold_nonzero(const FoldCall& call) {
   return {integer_array({shape.rank(), count}, all)};
 }
 
-/// Running sums along one axis.
+/// A matrix of the input's shape with ones on one diagonal.
+Arrays fold_eye_like(const FoldCall& call) {
+  const Shape& shape = call[0].shape();
+  if (shape.rank() != 2) refuse_node(call.node, "the input is no matrix", to_string(shape));
+  const auto type = call.node.attributes.has("dtype")
+                        ? type_of(static_cast<int>(call.node.attributes.integer("dtype", 0) & 0xff))
+                        : std::optional(call[0].type());
+  if (!type) refuse_node(call.node, "the result's type is not read");
+  call.budget.take(call.node, shape);
+  const Index diagonal = call.node.attributes.integer("k", 0);
+  std::vector<Index> entries;
+  for (Index k = 0; k < shape.elements(); ++k)
+    entries.push_back(k % shape[1] - k / shape[1] == diagonal ? 1 : 0);
+  if (!is_floating(*type)) return {integer_array(shape, entries, *type)};
+  return {real_array(shape, std::vector<double>(entries.begin(), entries.end()))};
+}
+
+/// Running sums along one axis, from its end where it is reversed, and without the entry itself where it is
+/// exclusive.
 Arrays fold_cumsum(const FoldCall& call) {
   const Shape& shape = call[0].shape();
   if (call[1].size() != 1) refuse_node(call.node, "the axis must be a single number");
   const Index axis = axis_in(call.node, integers_of(call[1])[0], shape.rank());
-  if (call.node.attributes.integer("exclusive", 0) != 0 || call.node.attributes.integer("reverse", 0) != 0) {
-    refuse_node(call.node, "running sums of constants are read forward and inclusive only");
-  }
+  const bool reversed = call.node.attributes.integer("reverse", 0) != 0;
+  const bool exclusive = call.node.attributes.integer("exclusive", 0) != 0;
   call.budget.take(call.node, shape);
-  std::vector<double> entries = reals_of(call[0]);
-  const auto stride = static_cast<std::size_t>(shape.strides()[static_cast<std::size_t>(axis)]);
-  each_entry(shape, [&](const std::vector<Index>& position, Index k) {
-    const auto at = static_cast<std::size_t>(k);
-    if (position[static_cast<std::size_t>(axis)] > 0) entries[at] += entries[at - stride];
-  });
+  const std::vector<double> from = reals_of(call[0]);
+  std::vector<double> entries(from.size());
+  const Index length = shape[axis], inner = shape.elements(axis + 1, shape.rank());
+  for (Index line = 0; line < shape.elements(0, axis) * inner; ++line) {
+    double sum = 0;
+    for (Index k = 0; k < length; ++k) {
+      const Index place = reversed ? length - 1 - k : k;
+      const auto at = static_cast<std::size_t>((line / inner * length + place) * inner + line % inner);
+      if (exclusive) entries[at] = sum;
+      sum += from[at];
+      if (!exclusive) entries[at] = sum;
+    }
+  }
   if (is_floating(call[0].type())) return {real_array(shape, entries)};
   return {integer_array(shape, std::vector<Index>(entries.begin(), entries.end()), call[0].type())};
 }
@@ -438,6 +463,7 @@ Fold find_index_fold(std::string_view op) {
       {"Trilu", fold_trilu},
       {"NonZero", fold_nonzero},
       {"CumSum", fold_cumsum},
+      {"EyeLike", fold_eye_like},
   };
   const auto found = table.find(op);
   return found == table.end() ? nullptr : found->second;

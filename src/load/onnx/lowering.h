@@ -51,6 +51,7 @@ class Assembly {
 
   ops::GraphBuilder builder;
   Readings& readings;
+  bool is_for_one = false;  ///< the file fixes the number of samples to 1
 
   /// `wanted`, or with a number behind it where that is taken.
   std::string fresh(const std::string& wanted);
@@ -116,6 +117,8 @@ class Lower {
   Shape graph_shape(ValueId id) const { return assembly_.builder.shape(id); }
   ValueId shaped(ValueId id, const Shape& shape) { return assembly_.shaped(id, shape); }
   Readings& readings() { return assembly_.readings; }
+  /// A length of 1 in the file may stand for the samples: it was exported for one.
+  bool is_for_one() const { return assembly_.is_for_one; }
 
   /// Says what an output is: entries of the graph's value `id`, with this ONNX shape.
   void result(std::size_t output, ValueId id, Shape shape, Place place, std::optional<DType> type = {});
@@ -148,10 +151,12 @@ struct Row {
   std::vector<std::size_t> fixed = {};  ///< inputs that are settings, never parameters
 };
 
-/// The row of an operator, or null. docs/onnx.md lists them.
+/// The table, by the operator's name. docs/onnx.md lists them.
+using Rows = std::map<std::string, Row>;
+const Rows& all_rows();
+/// The row of an operator, or null.
 const Row* find_row(const std::string& op);
 
-using Rows = std::map<std::string, Row>;
 void add_elementwise_rows(Rows& rows);
 void add_product_rows(Rows& rows);
 void add_image_rows(Rows& rows);

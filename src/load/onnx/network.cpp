@@ -155,6 +155,7 @@ InputPlan plan_input(const FileModel& model, const ValueInfo& info, const OnnxOp
   for (std::size_t k = 0, from = 0; k < stated.size(); ++k) {
     if (k == axis) {
       plan.shape.append(1);
+      plan.is_one = stated[k].fixed == Index{1};
       continue;
     }
     const auto length = lengths[from++];

@@ -28,6 +28,7 @@ struct InputPlan {
   Shape shape;   ///< with ONNX's rank
   Shape sample;  ///< without the axis of the samples
   Place place;
+  bool is_one = false;  ///< the file fixes the number of samples to 1
 };
 
 /// Throws Error(input) where a length is not known.

@@ -17,7 +17,7 @@ struct Use {
 };
 
 bool is_setting(const FileNode& node, std::size_t input) {
-  static const std::set<std::string> by_shape = {"Shape", "Size", "ConstantOfShape", "Range", "NonZero"};
+  static const std::set<std::string> by_shape = {"Shape", "Size", "ConstantOfShape", "Range", "NonZero", "EyeLike"};
   if (by_shape.contains(node.op)) return true;
   const Row* row = find_row(node.op);
   return row != nullptr && std::ranges::find(row->fixed, input) != row->fixed.end();

@@ -26,7 +26,9 @@ std::optional<DType> compared(const Lower& call) {
 
 void predicate_of_one(Lower& call) {
   const Place place = call.place(0);
-  call.result(0, call.apply(call.node.op, {call.value(call.in(0))}), call.in(0).shape, place, DType::boolean);
+  const Attributes attributes = call.only({"detect_negative", "detect_positive"});
+  call.result(0, call.apply(call.node.op, {call.value(call.in(0))}, attributes), call.in(0).shape, place,
+              DType::boolean);
 }
 
 /// Integers divide and multiply as integers; that is left to folding.
@@ -176,18 +178,19 @@ void swish(Lower& call) {
 }  // namespace
 
 void add_elementwise_rows(Rows& rows) {
-  for (const char* op :
-       {"Abs",   "Celu",       "Ceil",        "Cos",       "Elu",       "Erf",     "Exp",
-        "Floor", "Gelu",       "HardSigmoid", "HardSwish", "LeakyRelu", "Log",     "Mish",
-        "Neg",   "Reciprocal", "Relu",        "Round",     "Selu",      "Sigmoid", "Sign",
-        "Sin",   "Softplus",   "Softsign",    "Sqrt",      "Tan",       "Tanh",    "ThresholdedRelu"}) {
+  for (const char* op : {"Acos",      "Acosh",     "Asin", "Asinh",   "Atan", "Atanh",
+                         "Cosh",      "Sinh",      "Abs",  "Celu",    "Ceil", "Cos",
+                         "Elu",       "Erf",       "Exp",  "Floor",   "Gelu", "HardSigmoid",
+                         "HardSwish", "LeakyRelu", "Log",  "Mish",    "Neg",  "Reciprocal",
+                         "Relu",      "Round",     "Selu", "Sigmoid", "Sign", "Sin",
+                         "Softplus",  "Softsign",  "Sqrt", "Tan",     "Tanh", "ThresholdedRelu"}) {
     rows[op] = {.lower = unary};
   }
   for (const char* op : {"Add", "Sub", "Mul", "Div", "Mod", "Equal", "Less", "LessOrEqual", "Greater",
                          "GreaterOrEqual", "And", "Or", "Xor"}) {
     rows[op] = {.lower = binary};
   }
-  rows["Not"] = {.lower = predicate_of_one};
+  for (const char* op : {"Not", "IsNaN", "IsInf"}) rows[op] = {.lower = predicate_of_one};
   rows["Pow"] = {.lower = power};
   for (const char* op : {"Sum", "Mean", "Max", "Min"}) rows[op] = {.lower = chained};
   rows["Where"] = {.lower = choose};

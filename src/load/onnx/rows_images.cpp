@@ -106,9 +106,11 @@ void response(Lower& call) {
 /// By its running statistics each entry is treated by itself, so the samples may be anywhere but along the
 /// channels. A use for every image would be wasteful: channels go to the front instead.
 void batch_normalisation(Lower& call) {
-  check_outputs(call);
-  const bool training = call.node.attributes.integer("training_mode", 0) != 0;
+  // Before version 14 more outputs than one are what says so (before 7, is_test).
+  const bool training = call.opset < 14 ? call.opset >= 7 && call.node.outputs.size() > 1
+                                        : call.node.attributes.integer("training_mode", 0) != 0;
   if (training) call.refuse_mixing("the normalisation is in training mode, by the statistics of the batch");
+  check_outputs(call);
   if (call.node.attributes.integer("spatial", 1) == 0)
     call.refuse_mode("statistics by position (spatial = 0) are not read");
   Fact& x = call.in(0);

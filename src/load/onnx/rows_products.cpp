@@ -229,6 +229,27 @@ Equation equation_of(Lower& call) {
   return equation;
 }
 
+/// Two operands at a time, from the left; what is between keeps the letters that are needed later.
+ValueId einsum_of(Lower& call, const Equation& equation, const std::vector<ValueId>& values) {
+  const auto& [operands, result] = equation;
+  if (values.size() <= 2) return call.apply("Einsum", values, {{"equation", equation.text()}});
+  std::string word = operands[0];
+  ValueId product = values[0];
+  for (std::size_t k = 1; k < values.size(); ++k) {
+    const bool last = k + 1 == values.size();
+    std::string later = result, kept;
+    for (std::size_t j = k + 1; j < values.size(); ++j) later += operands[j];
+    for (const char c : word + operands[k]) {
+      if (later.find(c) != std::string::npos && kept.find(c) == std::string::npos) kept += c;
+    }
+    const Equation step{.operands = {word, operands[k]}, .result = last ? result : kept};
+    product = call.apply("Einsum", {product, values[k]}, {{"equation", step.text()}},
+                         last ? "" : "." + std::to_string(k));
+    word = kept;
+  }
+  return product;
+}
+
 /// The samples must be under one letter, which the result keeps.
 void einsum(Lower& call) {
   const Equation equation = equation_of(call);
@@ -270,7 +291,7 @@ void einsum(Lower& call) {
       }
     }
   }
-  call.result(0, call.apply("Einsum", values, {{"equation", equation.text()}}), shape, place);
+  call.result(0, einsum_of(call, equation, values), shape, place);
 }
 
 }  // namespace

@@ -73,7 +73,7 @@ void add_reduction_rows(Rows& rows) {
   rows["LogSoftmax"] = {.lower = softmax};
 }
 
-const Row* find_row(const std::string& op) {
+const Rows& all_rows() {
   static const Rows rows = [] {
     Rows all;
     add_elementwise_rows(all);
@@ -84,8 +84,12 @@ const Row* find_row(const std::string& op) {
     add_reduction_rows(all);
     return all;
   }();
-  const auto found = rows.find(op);
-  return found == rows.end() ? nullptr : &found->second;
+  return rows;
+}
+
+const Row* find_row(const std::string& op) {
+  const auto found = all_rows().find(op);
+  return found == all_rows().end() ? nullptr : &found->second;
 }
 
 }  // namespace tangra::load::onnx

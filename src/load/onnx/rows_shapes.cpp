@@ -8,8 +8,8 @@
 namespace tangra::load::onnx {
 namespace {
 
-/// The result has shape `one` for one sample and `two` for two, unless the file fixes the number of samples:
-/// then `two` is none, or leaves out that there are two.
+/// The result has shape `one` for one sample and `two` for two, unless the file holds for one sample alone:
+/// then `two` is none, or leaves out that there are two (`states_number`).
 void reshape_to(Lower& call, const Shape& one, const std::optional<Shape>& two, bool states_number) {
   Fact& x = call.in(0);
   const Place place = call.place(0);
@@ -38,8 +38,8 @@ void reshape(Lower& call) {
   if (!one)
     call.refuse("the new shape does not fit", to_string(Shape(wanted->one)),
                 "as many entries as " + to_string(x.shape));
-  const bool literal =
-      wanted->one == wanted->two && std::ranges::find(wanted->one, Index{1}) != wanted->one.end();
+  const bool literal = call.is_for_one() && wanted->one == wanted->two &&
+                       std::ranges::find(wanted->one, Index{1}) != wanted->one.end();
   reshape_to(call, *one, reshaped(x.shape_two(), wanted->two, zero), literal);
 }
 

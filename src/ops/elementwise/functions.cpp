@@ -216,6 +216,37 @@ struct NotStep {
 };
 using Not = Steps<NotStep>;
 
+/// 1 where the entry is not a number, else 0; the derivative is 0.
+struct IsNaN {
+  static constexpr std::string_view name = "IsNaN";
+  template <class T>
+  static T value(T, T side, const Settings&) {
+    return std::isnan(side) ? T(1) : T(0);
+  }
+  template <class T>
+  static T slope(T, T, const Settings&) {
+    return 0;
+  }
+};
+
+/// 1 where the entry is infinite, else 0; the derivative is 0. `detect_positive` and `detect_negative` say
+/// which of the infinities count.
+struct IsInf {
+  static constexpr std::string_view name = "IsInf";
+  static Settings read(const Attributes& attributes) {
+    return {static_cast<double>(attributes.integer("detect_positive", 1)),
+            static_cast<double>(attributes.integer("detect_negative", 1))};
+  }
+  template <class T>
+  static T value(T, T side, const Settings& s) {
+    return std::isinf(side) && (side > 0 ? s.a : s.b) != 0 ? T(1) : T(0);
+  }
+  template <class T>
+  static T slope(T, T, const Settings&) {
+    return 0;
+  }
+};
+
 /// To another type of number, by the attribute `to`: "float" (any floating type; nothing happens, everything
 /// is computed in one type), "int" (cut off towards 0) or "bool" (1 where the entry is not 0). The last two
 /// are steps.
@@ -254,7 +285,7 @@ struct Cast {
 
 void add_function_ops(std::vector<std::unique_ptr<Op>>& table) {
   add_elementwise<Identity, Erf, Exp, Log, Neg, Abs, Sqrt, Sin, Cos, Tan, Reciprocal, Floor, Ceil, Round,
-                  Sign, Not, Cast>(table);
+                  Sign, Not, IsNaN, IsInf, Cast>(table);
 }
 
 }  // namespace tangra::ops

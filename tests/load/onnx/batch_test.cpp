@@ -154,6 +154,17 @@ TEST(OnnxBatch, RefusesProductsThatMix) {
   expect_mixing(outer.output("y"), "N_y");
 }
 
+TEST(OnnxBatch, EinsumOfThreeKeepsTheSamplesApart) {
+  const auto einsum = [](const char* equation) {
+    File file = File().input("x", {"N", 3}).initializer(weights("w", {3, 2}));
+    return file.node("Einsum", {"x", "w", "x"}, {"y"}, {attribute("equation", equation)}).output("y");
+  };
+  const Graph graph = loaded(einsum("ni,ij,nk->njk").bytes());
+  EXPECT_EQ(graph.shape(graph.outputs[0]), (Shape{2, 3}));
+  expect_mixing(einsum("ni,ij,mk->nj"), "N_y");
+  expect_mixing(einsum("ni,ij,nk->ijk"), "N_y");
+}
+
 TEST(OnnxBatch, RefusesTrainingAndFoldedChannels) {
   File norm = File(15).input("x", {"N", 3, 4});
   for (const char* name : {"s", "b", "m", "v"}) norm.initializer(weights(name, {3}));
@@ -161,13 +172,31 @@ TEST(OnnxBatch, RefusesTrainingAndFoldedChannels) {
                           {attribute("training_mode", Index{1})})
                     .output("y"),
                 "N_y");
-  File folded = File()
-                    .input("x", {"N", 3, 4, 4})
-                    .initializer(integers("i", {4}, {1, -1, 4, 4}))
-                    .initializer(weights("w", {2, 3, 1, 1}));
-  folded.node("Reshape", {"x", "i"}, {"c"}).node("Conv", {"c", "w"}, {"y"}).output("y");
-  // [1, -1, ..] is read as one image for each sample; [-1] in front of all is not.
-  EXPECT_NO_THROW(loaded(folded.bytes()));
+  // Before version 14 several outputs are what says that it trains, whether they are used or not.
+  File old = File(13).input("x", {"N", 3, 4});
+  for (const char* name : {"s", "b", "m", "v"}) old.initializer(weights(name, {3}));
+  expect_mixing(
+      old.node("BatchNormalization", {"x", "s", "b", "m", "v"}, {"y", "m2", "v2", "m3", "v3"}).output("y"),
+      "N_y");
+  // [1, -1, ..] is one image with the channels of all samples; in a file for one sample it is that sample's.
+  const auto folded = [](const Axis& batch) {
+    File file = File().input("x", {batch, 3, 4, 4}).initializer(integers("i", {4}, {1, -1, 4, 4}));
+    return file.node("Reshape", {"x", "i"}, {"c"});
+  };
+  const auto convolved = [&](const Axis& batch) {
+    return folded(batch).initializer(weights("w", {2, 3, 1, 1})).node("Conv", {"c", "w"}, {"y"}).output("y");
+  };
+  const auto averaged = [&](const Axis& batch) {
+    return folded(batch)
+        .node("ReduceMean", {"c"}, {"y"}, {attribute("axes", std::vector<Index>{1})})
+        .output("y");
+  };
+  for (const Axis& open : {Axis("N"), Axis("")}) {
+    expect_mixing(convolved(open), "N_y");
+    expect_mixing(averaged(open), "N_y");
+  }
+  EXPECT_NO_THROW(loaded(convolved(1).bytes()));
+  EXPECT_NO_THROW(loaded(averaged(1).bytes()));
   File channels = File().input("x", {"N", 3, 4, 4}).initializer(integers("t", {2}, {3, 16}));
   channels.node("Transpose", {"x"}, {"t1"}, {attribute("perm", std::vector<Index>{1, 0, 2, 3})})
       .initializer(weights("w", {2, 1, 1, 1}));

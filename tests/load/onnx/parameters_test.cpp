@@ -164,6 +164,29 @@ TEST(OnnxOutputs, CanBeChosen) {
   EXPECT_EQ(error.kind(), ErrorKind::usage);
 }
 
+TEST(OnnxOutputs, OfALayerNormalisationThatNobodyUsesCostNothing) {
+  for (const std::vector<std::string>& outputs :
+       {std::vector<std::string>{"y"}, {"y", "mean", "inverse"}, {"y", "", "inverse"}, {"y", "mean"}}) {
+    File file = File().input("x", {"N", 3, 4}).initializer(weights("g", {4}));
+    const Graph graph = loaded(file.node("LayerNormalization", {"x", "g"}, outputs).output("y").bytes());
+    EXPECT_EQ(graph.nodes.size(), 1U);
+  }
+}
+
+TEST(OnnxOutputs, OfALayerNormalisationAreItsStatistics) {
+  File file = File().input("x", {"N", 4}).initializer(weights("g", {4}));
+  file.node("LayerNormalization", {"x", "g"}, {"y", "mean", "inverse"}, {attribute("epsilon", 0.75F)});
+  const auto graph = std::make_shared<const Graph>(loaded(file.output("mean").output("inverse").bytes()));
+  std::vector<Tensor<double>> samples;
+  samples.push_back(Tensor<double>({2, 4}));
+  std::ranges::copy(std::vector<double>{1, 2, 1, 2, 5, 8, 8, 11}, samples[0].begin());
+  const auto found = run<double>(graph, std::move(samples));
+  EXPECT_EQ(found[0][0], 1.5);
+  EXPECT_EQ(found[0][1], 8);
+  EXPECT_DOUBLE_EQ(found[1][0], 1);  // the variance is 1/4
+  EXPECT_DOUBLE_EQ(found[1][1], 1 / std::sqrt(4.5 + 0.75));
+}
+
 TEST(OnnxOperators, AreListedWhereTheyAreNotThere) {
   File file = File().input("x", {"N", 3}).node("Blur", {"x"}, {"a"}).node("Relu", {"a"}, {"b"});
   file.node("Twist", {"b"}, {"c"}, {}, "com.other").node("Blur", {"c"}, {"y"}).output("y");
