@@ -33,7 +33,7 @@ class ReverseSweep {
   ReverseResult<T> run(Tensor<T> seeds) {
     result_.parameters.samples = samples_;
     result_.parameters.directions = directions_;
-    slot(targets_.of) = std::make_shared<Tensor<T>>(std::move(seeds));
+    slot(targets_.of) = share_and_give_back(std::move(seeds));
     for (std::size_t n = graph_.nodes.size(); n-- > 0;) visit(static_cast<NodeId>(n));
     collect_parameters();
     for (const ValueId value : targets_.values) result_.values.push_back(in_own_shape(value));
@@ -78,13 +78,16 @@ class ReverseSweep {
 
   /// Copies a tensor that somebody else still reads before it is written to.
   static void own_alone(Shared& tensor) {
-    if (tensor.use_count() > 1) tensor = std::make_shared<Tensor<T>>(tensor->clone());
+    if (tensor.use_count() == 1) return;
+    auto copy = take_tensor<T>(tensor->shape());
+    std::ranges::copy(*tensor, copy.begin());
+    tensor = share_and_give_back(std::move(copy));
   }
 
   /// The memory that a pull-back adds into for this value.
   T* writable(ValueId value) {
     Shared& own = slot(value);
-    if (own == nullptr) own = std::make_shared<Tensor<T>>(cotangent_shape(value));
+    if (own == nullptr) own = zeros(value);
     else own_alone(own);
     return own->data();
   }
@@ -97,6 +100,12 @@ class ReverseSweep {
       own->reshape(cotangent_shape(value));
     }
     return own;
+  }
+
+  Shared zeros(ValueId value) const {
+    auto tensor = take_tensor<T>(cotangent_shape(value));
+    std::ranges::fill(tensor, T(0));
+    return share_and_give_back(std::move(tensor));
   }
 
   Shape cotangent_shape(ValueId value) const {
@@ -128,7 +137,7 @@ class ReverseSweep {
         } else if (passes) {
           add_vector_term(*program_.place(input), slot(node.outputs.front()));
         } else {
-          uses.emplace_back(index, std::make_shared<Tensor<T>>(cotangent_shape(input)));
+          uses.emplace_back(index, zeros(input));
           results[k] = uses.back().second->data();
         }
       } else if (passes) {
@@ -170,9 +179,9 @@ class ReverseSweep {
       std::swap(term.place.shape[0], term.place.shape[1]);
       std::swap(term.place.strides[0], term.place.strides[1]);
     }
-    term.left = use.left_is_cotangent ? cotangent : std::make_shared<const Tensor<T>>(std::move(use.left));
+    term.left = use.left_is_cotangent ? cotangent : share_and_give_back(std::move(use.left));
     term.right = use.right_is_input ? activations_.shared(node.inputs.front())
-                                    : std::make_shared<const Tensor<T>>(std::move(use.right));
+                                    : share_and_give_back(std::move(use.right));
     put(std::move(term));
   }
 
