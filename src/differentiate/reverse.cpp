@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "tangra/base/error.h"
+#include "tangra/linalg/vectors.h"
 #include "tangra/differentiate/node_call.h"
 
 namespace tangra::differentiate {
@@ -73,7 +74,7 @@ class ReverseSweep {
       return;
     }
     own_alone(own);
-    for (Index e = 0; e < own->size(); ++e) (*own)[e] += (*more)[e];
+    linalg::add(more->data(), own->size(), own->data());
   }
 
   /// Copies a tensor that somebody else still reads before it is written to.
@@ -82,6 +83,15 @@ class ReverseSweep {
     auto copy = take_tensor<T>(tensor->shape());
     std::ranges::copy(*tensor, copy.begin());
     tensor = share_and_give_back(std::move(copy));
+  }
+
+  /// Whether nobody else wants the cotangent of the node's result, and that of its first input begins with this node.
+  bool may_replace(NodeId id) {
+    const Node& node = graph_.node(id);
+    const Shared& cotangent = slot(node.outputs.front());
+    return slot(node.inputs.front()) == nullptr && cotangent != nullptr && cotangent.use_count() == 1 &&
+           !is_target(node.outputs.front()) && !program_.is_batch_free(node.inputs.front()) &&
+           program_.op(id).pulls_in_place(node);
   }
 
   /// The memory that a pull-back adds into for this value.
@@ -124,6 +134,7 @@ class ReverseSweep {
     std::vector<T*> results(node.inputs.size(), nullptr);
     std::vector<std::pair<int, Shared>> uses;  // explicit rows of uses that have a place
     std::vector<int> passed;
+    bool replaced = false;  // the first input's cotangent takes the place of the result's
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const ValueId input = node.inputs[k];
       if (!needed(input)) continue;
@@ -142,6 +153,9 @@ class ReverseSweep {
         }
       } else if (passes) {
         passed.push_back(index);
+      } else if (k == 0 && may_replace(id)) {
+        results[k] = slot(node.outputs.front())->data();
+        replaced = true;
       } else {
         results[k] = writable(input);
       }
@@ -149,6 +163,7 @@ class ReverseSweep {
     if (std::ranges::any_of(results, [](const T* result) { return result != nullptr; })) {
       program_.op(id).pullback(*call, batch_free ? rows() : directions_, cotangents, results);
     }
+    if (replaced) slot(node.inputs.front()) = slot(node.outputs.front());
     for (const auto& [index, rows] : uses) {
       add_vector_term(*program_.place(node.inputs[static_cast<std::size_t>(index)]), rows);
     }

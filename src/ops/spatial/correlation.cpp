@@ -252,6 +252,15 @@ void Correlation<T>::add_weights(Index rows, Index stack, Rows<const T> images, 
 }
 
 template <class T>
+Tensor<T> Correlation<T>::patches_by_channel(Index rows, Rows<const T> images, Shape shape) const {
+  auto result = take_tensor<T>(std::move(shape));
+  each_task(rows, rows, [&](Index row, Scratch&) {
+    patches_.gather(images.at(row), image_channels_, 0, positions_, result.data() + row * positions_ * fan_in_, positions_, 1);
+  });
+  return result;
+}
+
+template <class T>
 Tensor<T> Correlation<T>::patches(Index rows, Rows<const T> images, Shape shape) const {
   auto result = take_tensor<T>(std::move(shape));
   each_task(rows, rows, [&](Index row, Scratch&) {
