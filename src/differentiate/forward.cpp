@@ -26,7 +26,7 @@ Activations<T> forward(const Program<T>& program, std::vector<Tensor<T>> inputs,
     std::vector<Tensor<T>> results;
     std::vector<T*> pointers;
     for (const ValueId output : node.outputs) {
-      results.push_back(Tensor<T>::uninitialized(graph.shape(output).with_leading(samples)));
+      results.push_back(take_tensor<T>(graph.shape(output).with_leading(samples)));
       pointers.push_back(results.back().data());
     }
     program.op(id).forward(*call, pointers);

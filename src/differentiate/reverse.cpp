@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "tangra/base/error.h"
+#include "tangra/linalg/vectors.h"
 #include "tangra/differentiate/node_call.h"
 
 namespace tangra::differentiate {
@@ -33,7 +34,7 @@ class ReverseSweep {
   ReverseResult<T> run(Tensor<T> seeds) {
     result_.parameters.samples = samples_;
     result_.parameters.directions = directions_;
-    slot(targets_.of) = std::make_shared<Tensor<T>>(std::move(seeds));
+    slot(targets_.of) = share_and_give_back(std::move(seeds));
     for (std::size_t n = graph_.nodes.size(); n-- > 0;) visit(static_cast<NodeId>(n));
     collect_parameters();
     for (const ValueId value : targets_.values) result_.values.push_back(in_own_shape(value));
@@ -73,18 +74,30 @@ class ReverseSweep {
       return;
     }
     own_alone(own);
-    for (Index e = 0; e < own->size(); ++e) (*own)[e] += (*more)[e];
+    linalg::add(more->data(), own->size(), own->data());
   }
 
   /// Copies a tensor that somebody else still reads before it is written to.
   static void own_alone(Shared& tensor) {
-    if (tensor.use_count() > 1) tensor = std::make_shared<Tensor<T>>(tensor->clone());
+    if (tensor.use_count() == 1) return;
+    auto copy = take_tensor<T>(tensor->shape());
+    std::ranges::copy(*tensor, copy.begin());
+    tensor = share_and_give_back(std::move(copy));
+  }
+
+  /// Whether nobody else wants the cotangent of the node's result, and that of its first input begins with this node.
+  bool may_replace(NodeId id) {
+    const Node& node = graph_.node(id);
+    const Shared& cotangent = slot(node.outputs.front());
+    return slot(node.inputs.front()) == nullptr && cotangent != nullptr && cotangent.use_count() == 1 &&
+           !is_target(node.outputs.front()) && !program_.is_batch_free(node.inputs.front()) &&
+           program_.op(id).pulls_in_place(node);
   }
 
   /// The memory that a pull-back adds into for this value.
   T* writable(ValueId value) {
     Shared& own = slot(value);
-    if (own == nullptr) own = std::make_shared<Tensor<T>>(cotangent_shape(value));
+    if (own == nullptr) own = zeros(value);
     else own_alone(own);
     return own->data();
   }
@@ -97,6 +110,12 @@ class ReverseSweep {
       own->reshape(cotangent_shape(value));
     }
     return own;
+  }
+
+  Shared zeros(ValueId value) const {
+    auto tensor = take_tensor<T>(cotangent_shape(value));
+    std::ranges::fill(tensor, T(0));
+    return share_and_give_back(std::move(tensor));
   }
 
   Shape cotangent_shape(ValueId value) const {
@@ -115,6 +134,7 @@ class ReverseSweep {
     std::vector<T*> results(node.inputs.size(), nullptr);
     std::vector<std::pair<int, Shared>> uses;  // explicit rows of uses that have a place
     std::vector<int> passed;
+    bool replaced = false;  // the first input's cotangent takes the place of the result's
     for (std::size_t k = 0; k < node.inputs.size(); ++k) {
       const ValueId input = node.inputs[k];
       if (!needed(input)) continue;
@@ -128,11 +148,14 @@ class ReverseSweep {
         } else if (passes) {
           add_vector_term(*program_.place(input), slot(node.outputs.front()));
         } else {
-          uses.emplace_back(index, std::make_shared<Tensor<T>>(cotangent_shape(input)));
+          uses.emplace_back(index, zeros(input));
           results[k] = uses.back().second->data();
         }
       } else if (passes) {
         passed.push_back(index);
+      } else if (k == 0 && may_replace(id)) {
+        results[k] = slot(node.outputs.front())->data();
+        replaced = true;
       } else {
         results[k] = writable(input);
       }
@@ -140,6 +163,7 @@ class ReverseSweep {
     if (std::ranges::any_of(results, [](const T* result) { return result != nullptr; })) {
       program_.op(id).pullback(*call, batch_free ? rows() : directions_, cotangents, results);
     }
+    if (replaced) slot(node.inputs.front()) = slot(node.outputs.front());
     for (const auto& [index, rows] : uses) {
       add_vector_term(*program_.place(node.inputs[static_cast<std::size_t>(index)]), rows);
     }
@@ -170,9 +194,9 @@ class ReverseSweep {
       std::swap(term.place.shape[0], term.place.shape[1]);
       std::swap(term.place.strides[0], term.place.strides[1]);
     }
-    term.left = use.left_is_cotangent ? cotangent : std::make_shared<const Tensor<T>>(std::move(use.left));
+    term.left = use.left_is_cotangent ? cotangent : share_and_give_back(std::move(use.left));
     term.right = use.right_is_input ? activations_.shared(node.inputs.front())
-                                    : std::make_shared<const Tensor<T>>(std::move(use.right));
+                                    : share_and_give_back(std::move(use.right));
     put(std::move(term));
   }
 

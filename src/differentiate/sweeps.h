@@ -3,6 +3,7 @@
 #include <span>
 #include <vector>
 
+#include "tangra/base/tensor_cache.h"
 #include "tangra/differentiate/program.h"
 
 namespace tangra::differentiate {
@@ -17,7 +18,7 @@ class Activations {
   const Tensor<T>& operator[](ValueId value) const { return *values_[static_cast<std::size_t>(value)]; }
   const std::shared_ptr<const Tensor<T>>& shared(ValueId value) const { return values_[static_cast<std::size_t>(value)]; }
   void set(ValueId value, Tensor<T> entries) {
-    values_[static_cast<std::size_t>(value)] = std::make_shared<const Tensor<T>>(std::move(entries));
+    values_[static_cast<std::size_t>(value)] = share_and_give_back(std::move(entries));
   }
   bool has(ValueId value) const { return values_[static_cast<std::size_t>(value)] != nullptr; }
   /// The same values in another scalar type.

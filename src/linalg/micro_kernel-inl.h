@@ -110,6 +110,22 @@ HWY_INLINE void add_products(Index k, const T* HWY_RESTRICT left, const T* HWY_R
   }
 }
 
+/// The same with rows of the right factor that begin anywhere.
+template <class T, int H>
+HWY_INLINE void add_products_at(Index k, const T* HWY_RESTRICT left, const T* HWY_RESTRICT right,
+                                const Index* HWY_RESTRICT offsets, Vector<T> (&sums)[H][vectors]) {
+  for (Index step = 0; step < k; ++step) {
+    const T* row = right + offsets[step];
+    Vector<T> b[vectors];
+    TANGRA_UNROLL for (int v = 0; v < vectors; ++v) b[v] = load(row + v * lanes<T>);
+    TANGRA_UNROLL for (int i = 0; i < H; ++i) {
+      const Vector<T> a = broadcast(left[i]);
+      TANGRA_UNROLL for (int v = 0; v < vectors; ++v) sums[i][v] = fused(a, b[v], sums[i][v]);
+    }
+    left += left_rows;
+  }
+}
+
 template <class T, int H>
 HWY_INLINE void begin_sums(const T* from, Index stride, Vector<T> (&sums)[H][vectors]) {
   TANGRA_UNROLL for (int i = 0; i < H; ++i) {
@@ -123,7 +139,11 @@ template <class T, int H>
 void chain_rows(const ChainStep<T>& step) {
   Vector<T> sums[H][vectors];
   begin_sums<T, H>(step.from_zero ? nullptr : step.out, step.out_stride, sums);
-  add_products<T, H>(step.k, step.left, step.right, step.right_stride, sums);
+  if (step.right_offsets != nullptr) {
+    add_products_at<T, H>(step.k, step.left, step.right, step.right_offsets, sums);
+  } else {
+    add_products<T, H>(step.k, step.left, step.right, step.right_stride, sums);
+  }
   TANGRA_UNROLL for (int i = 0; i < H; ++i) {
     TANGRA_UNROLL for (int v = 0; v < vectors; ++v)
         store(sums[i][v], step.out + i * step.out_stride + v * lanes<T>);

@@ -12,6 +12,7 @@ struct ChainStep {
   const T* left = nullptr;   ///< [k, left_rows]
   const T* right = nullptr;  ///< row k begins at right + k * right_stride
   Index right_stride = 0;
+  const Index* right_offsets = nullptr;  ///< where not null, row k begins at right + right_offsets[k]
   T* out = nullptr;
   Index out_stride = 0;
   bool from_zero = true;

@@ -91,6 +91,9 @@ class Op {
                         std::span<float* const> results) const = 0;
   virtual void pullback(const Call<double>& call, Index directions, std::span<const double* const> cotangents,
                         std::span<double* const> results) const = 0;
+  /// Whether pullback() may be called with results[0] == cotangents[0]: it then puts J^T cotangent in its place, and adds to
+  /// the other results as ever.
+  virtual bool pulls_in_place(const Node& node) const;
 
   /// results[k] [n, R, output k] = J tangents. tangents[k]: [n, R, input k], or [R, input k] with stride 0 for a
   /// direction that all samples share.

@@ -1,4 +1,5 @@
 #pragma once
+#include "tangra/linalg/vectors.h"
 #include "tangra/ops/loops.h"
 #include "tangra/ops/maps.h"
 #include "tangra/ops/op.h"
@@ -54,9 +55,7 @@ class Elementwise final : public OpOf<Elementwise<F>> {
                     std::span<T* const> results) const {
     if (results[0] == nullptr) return;
     each_slope(call, directions, [&](Index row, Index size, const T* slope) {
-      const T* from = cotangents[0] + row * size;
-      T* to = results[0] + row * size;
-      for (Index e = 0; e < size; ++e) to[e] += scaled(slope[e], from[e]);
+      linalg::scale_each(slope, cotangents[0] + row * size, size, results[0] != cotangents[0], results[0] + row * size);
     });
   }
 
@@ -72,6 +71,7 @@ class Elementwise final : public OpOf<Elementwise<F>> {
     });
   }
 
+  bool pulls_in_place(const Node&) const override { return true; }
   bool passes_cotangent(const Node& node, std::span<const Shape>, int) const override {
     return factor(node) == 1.0;
   }

@@ -1,8 +1,11 @@
 // BatchNormalization with its running statistics: y = scale (x - mean) / sqrt(variance + epsilon) + bias by
 // channel, the first axis. Any of the five inputs may be a parameter.
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <vector>
 
+#include "tangra/linalg/vectors.h"
 #include "tangra/ops/loops.h"
 #include "tangra/ops/table.h"
 
@@ -38,26 +41,29 @@ class BatchNormalization final : public OpOf<BatchNormalization> {
   void run_pullback(const Call<T>& call, Index directions, std::span<const T* const> cotangents,
                     std::span<T* const> results) const {
     const Index size = call.output_shapes[0].elements();
+    const bool by_channel = std::ranges::any_of(results.subspan(1), [](const T* result) { return result != nullptr; });
     each_channel(call, directions, [&](Index i, Index c, Index first, Index end, const Channel<T>& channel) {
-      const T* x = call.inputs[0].at(i);
+      const Index length = end - first;
+      const T* x = call.inputs[0].at(i) + first;
+      std::vector<T> unit(by_channel ? static_cast<std::size_t>(length) : 0);
+      for (std::size_t e = 0; e < unit.size(); ++e) unit[e] = channel.unit(x[e]);
       for (Index row = i * directions; row < (i + 1) * directions; ++row) {
-        const T* from = cotangents[0] + row * size;
-        T sum = 0;    // of the cotangent
-        T along = 0;  // of the cotangent times the normalised entry
-        for (Index e = first; e < end; ++e) {
-          sum += from[e];
-          along += from[e] * channel.unit(x[e]);
+        const T* from = cotangents[0] + row * size + first;
+        if (by_channel) {
+          const T sum = linalg::sum(from, length);
+          const T along = linalg::dot(from, unit.data(), length);
+          const std::array<T, 4> slopes{along, sum, -channel.gain() * sum, channel.by_variance() * along};
+          for (std::size_t k = 0; k < slopes.size(); ++k) {
+            if (results[k + 1] != nullptr) results[k + 1][row * call.input_shapes[0][0] + c] += slopes[k];
+          }
         }
-        if (results[0] != nullptr) {
-          for (Index e = first; e < end; ++e) results[0][row * size + e] += channel.gain() * from[e];
-        }
-        const std::array<T, 4> slopes{along, sum, -channel.gain() * sum, channel.by_variance() * along};
-        for (std::size_t k = 0; k < slopes.size(); ++k) {
-          if (results[k + 1] != nullptr) results[k + 1][row * call.input_shapes[0][0] + c] += slopes[k];
-        }
+        if (results[0] == nullptr) continue;
+        linalg::scale(channel.gain(), from, length, results[0] != cotangents[0], results[0] + row * size + first);
       }
     });
   }
+
+  bool pulls_in_place(const Node&) const override { return true; }
 
   template <class T>
   void run_pushforward(const Call<T>& call, Index directions, std::span<const Operand<T>> tangents,

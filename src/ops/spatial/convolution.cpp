@@ -274,7 +274,8 @@ class Convolution final : public OpOf<Convolution<Kind>> {
       result.right_by_channel = result.right_is_input;
       if (!result.right_is_input) result.right = core.transposed_maps(n, x, {n, D, M});
     } else {
-      result.right = core.patches(n, x, {n, D, K});
+      result.right = core.patches_by_channel(n, x, {n, K, D});
+      result.right_by_channel = true;
       result.left_is_cotangent = true;
       result.left_by_channel = true;
     }

@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "tangra/base/tensor_cache.h"
+#include "tangra/ops/spatial/shifted.h"
+
 namespace tangra::ops {
 namespace {
 
@@ -37,18 +40,23 @@ Correlation<T>::Correlation(const Context& context, linalg::Engine engine, const
       positions_(window.position_count()),
       fan_in_(image_channels_ * window.taps()) {}
 
+template <class T>
+typename Correlation<T>::Scratch& Correlation<T>::scratch() {
+  thread_local Scratch own;
+  return own;
+}
+
 /// Tasks go to the threads where each of these gets one; otherwise the products inside them are divided.
 template <class T>
 template <class Body>
 void Correlation<T>::each_task(Index count, Index rows, const Body& body) const {
   const auto threads = static_cast<Index>(context_.pool.size());
-  std::vector<Scratch> scratch(static_cast<std::size_t>(threads));
   const Index work = rows * groups_ * map_channels_ * fan_in_ * positions_;
   if (count >= threads && work >= worth_threads) {
     context_.pool.parallel_for(
-        count, [&](Index item, int worker) { body(item, scratch[static_cast<std::size_t>(worker)]); });
+        count, [&](Index item, int) { body(item, scratch()); });
   } else {
-    for (Index item = 0; item < count; ++item) body(item, scratch.front());
+    for (Index item = 0; item < count; ++item) body(item, scratch());
   }
 }
 
@@ -95,6 +103,39 @@ MatrixView<const T> Correlation<T>::map_view(const Piece& piece, Rows<const T> m
 }
 
 template <class T>
+bool Correlation<T>::shifts(Rows<const T> weights, const Window& window) const {
+  return engine_ == linalg::Engine::fast && weights.shared() && ShiftedConvolution<T>::fits(window);
+}
+
+template <class T>
+void Correlation<T>::shift(const Window& window, Index rows, Rows<const T> from, const T* weights, bool forwards,
+                           bool accumulate, Rows<T> to) const {
+  const Index taps = window.taps();
+  const Index in = forwards ? image_channels_ : map_channels_;
+  const Index out = forwards ? map_channels_ : image_channels_;
+  const Index weight_size = map_channels_ * fan_in_;
+  std::vector<T> flipped;
+  if (!forwards) {
+    flipped.resize(static_cast<std::size_t>(groups_ * weight_size));
+    for (Index group = 0; group < groups_; ++group) {
+      flip_weight(weights + group * weight_size, map_channels_, image_channels_, taps, flipped.data() + group * weight_size);
+    }
+  }
+  const T* own = forwards ? weights : flipped.data();
+  const ShiftedConvolution<T> product(window, in, out);
+  const Index step = product.images_at_once();
+  each_task((rows + step - 1) / step, rows, [&](Index item, Scratch&) {
+    const Index first = item * step;
+    const Index count = std::min(step, rows - first);
+    for (Index group = 0; group < groups_; ++group) {
+      product.apply(first, count, from.from(group * in * window.image_size()),
+                    matrix(own + group * weight_size, out, in * taps), accumulate,
+                    to.from(group * out * window.position_count()));
+    }
+  });
+}
+
+template <class T>
 void Correlation<T>::correlate(const Piece& piece, Rows<const T> images, Rows<const T> weights,
                                bool accumulate, Rows<T> maps, Scratch& scratch) const {
   for (Index group = 0; group < groups_; ++group) {
@@ -127,6 +168,7 @@ void Correlation<T>::correlate(const Piece& piece, Rows<const T> images, Rows<co
 template <class T>
 void Correlation<T>::correlate(Index rows, Rows<const T> images, Rows<const T> weights, bool accumulate,
                                Rows<T> maps) const {
+  if (shifts(weights, patches_.window())) return shift(patches_.window(), rows, images, weights.data, true, accumulate, maps);
   const Piece size = piece_size(weights.shared());
   const Index pieces =
       (positions_ + size.last - 1) / size.last;  // of one row; 1 where rows are taken together
@@ -168,6 +210,10 @@ void Correlation<T>::spread(const Piece& piece, bool direct, Rows<const T> maps,
 /// The pieces of one row meet in the image, so they follow one another.
 template <class T>
 void Correlation<T>::spread(Index rows, Rows<const T> maps, Rows<const T> weights, Rows<T> images) const {
+  const Window adjoint = adjoint_window(patches_.window());
+  if (shifts(weights, patches_.window()) && shifts(weights, adjoint)) {
+    return shift(adjoint, rows, maps, weights.data, false, true, images);
+  }
   const Piece size = piece_size(weights.shared());
   const bool direct = size.count == 1 && patches_.window().is_identity();
   each_task((rows + size.count - 1) / size.count, rows, [&](Index item, Scratch& scratch) {
@@ -207,8 +253,17 @@ void Correlation<T>::add_weights(Index rows, Index stack, Rows<const T> images, 
 }
 
 template <class T>
+Tensor<T> Correlation<T>::patches_by_channel(Index rows, Rows<const T> images, Shape shape) const {
+  auto result = take_tensor<T>(std::move(shape));
+  each_task(rows, rows, [&](Index row, Scratch&) {
+    patches_.gather(images.at(row), image_channels_, 0, positions_, result.data() + row * positions_ * fan_in_, positions_, 1);
+  });
+  return result;
+}
+
+template <class T>
 Tensor<T> Correlation<T>::patches(Index rows, Rows<const T> images, Shape shape) const {
-  auto result = Tensor<T>::uninitialized(std::move(shape));
+  auto result = take_tensor<T>(std::move(shape));
   each_task(rows, rows, [&](Index row, Scratch&) {
     patches_.gather(images.at(row), image_channels_, 0, positions_,
                     result.data() + row * positions_ * fan_in_, 1, fan_in_);
@@ -218,7 +273,7 @@ Tensor<T> Correlation<T>::patches(Index rows, Rows<const T> images, Shape shape)
 
 template <class T>
 Tensor<T> Correlation<T>::transposed_maps(Index rows, Rows<const T> maps, Shape shape) const {
-  auto result = Tensor<T>::uninitialized(std::move(shape));
+  auto result = take_tensor<T>(std::move(shape));
   each_task(rows, rows, [&](Index row, Scratch&) {
     const T* from = maps.at(row);
     T* to = result.data() + row * positions_ * map_channels_;

@@ -1,22 +1,8 @@
 #pragma once
 #include "tangra/ops/spatial/patches.h"
+#include "tangra/ops/spatial/rows.h"
 
 namespace tangra::ops {
-
-/// One array for each sample and direction: row i * R + r is direction r of sample i.
-template <class T>
-struct Rows {
-  T* data = nullptr;
-  Index sample_stride = 0;
-  Index direction_stride = 0;
-  Index directions = 1;  ///< R
-
-  T* at(Index row) const {
-    return data + row / directions * sample_stride + row % directions * direction_stride;
-  }
-  /// All rows are the same array.
-  bool shared() const { return sample_stride == 0 && (direction_stride == 0 || directions == 1); }
-};
 
 /// The three products of a convolution between images [groups * I, image], maps [groups * M, positions] and
 /// weights [groups * M, I, kernel]; by groups they are the matrices patches P [K, D], map Y [M, D] and weight
@@ -41,17 +27,20 @@ class Correlation {
   /// other, that meet the same image.
   void add_weights(Index rows, Index stack, Rows<const T> images, Rows<const T> maps, Rows<T> weights) const;
 
+  /// P of every row, for one group: [rows, K, D].
+  Tensor<T> patches_by_channel(Index rows, Rows<const T> images, Shape shape) const;
   /// P^T of every row, for one group: [rows, D, K].
   Tensor<T> patches(Index rows, Rows<const T> images, Shape shape) const;
   /// Y^T of every row, for one group: [rows, D, M].
   Tensor<T> transposed_maps(Index rows, Rows<const T> maps, Shape shape) const;
 
  private:
-  /// What a thread needs for itself.
+  /// Memory that a thread keeps from product to product.
   struct Scratch {
     Tensor<T> patches;
     Tensor<T> maps;
   };
+  static Scratch& scratch();
   /// Rows [row, row + count) at the positions [first, last); all positions where count > 1.
   struct Piece {
     Index row, count;
@@ -62,6 +51,11 @@ class Correlation {
   /// Calls body(task, scratch) for every task; `rows` in all say how much work they are.
   template <class Body>
   void each_task(Index count, Index rows, const Body& body) const;
+  /// Y (+)= W P by shifts in place of patches, where the window has stride 1 and all rows share the weights. Without
+  /// `forwards` the adjoint by the image.
+  bool shifts(Rows<const T> weights, const Window& window) const;
+  void shift(const Window& window, Index rows, Rows<const T> from, const T* weights, bool forwards, bool accumulate,
+             Rows<T> to) const;
   /// How many rows with how many positions are multiplied at once.
   Piece piece_size(bool shared_weights) const;
   MatrixView<const T> gathered(const Piece& piece, Rows<const T> images, Index group, Scratch& scratch) const;
