@@ -23,6 +23,7 @@ Exit codes: 0 done; 2 wrong usage; 3 bad input or unsupported; 4 over the memory
 const char* const summary = R"(Examples:
   tangra summary 'Chain(Dense(784 => 60, sigmoid), Dense(60 => 10), softmax)'
   tangra summary network.txt --weights W.safetensors --buffers bias
+  tangra summary 'Chain(Conv((3, 3), 3 => 16, relu), GlobalMeanPool(), flatten)' --input-shape 3,32,32
   tangra summary network.txt --json)";
 
 const char* const jacobian =
@@ -94,11 +95,17 @@ const char* const initialisers =
     "lecun           W ~ N(0, 1 / fan_in); b = 0\n"
     "he              W ~ N(0, 2 / fan_in); b = 0\n"
     "pytorch         W, b ~ U(-a, a), a = 1 / sqrt(fan_in)\n"
-    "default glorot_uniform; normal with --parameterization ntk";
+    "default glorot_uniform; normal with --parameterization ntk. fan_in of a\n"
+    "convolution: channels of its group x entries of its kernel. Embeddings are\n"
+    "N(0, 1), gains 1 and shifts 0, but all of them 1 with ones";
 
 const char* const parameterization =
     "standard: W x + b; ntk(sigma_w, sigma_b): sigma_w W x / sqrt(fan_in)\n"
     "+ sigma_b b, where ntk alone is ntk(1, 1); default standard";
+
+const char* const input_shape =
+    "the shape of one sample, channels first, where neither MODEL nor DATA\n"
+    "tell it or DATA are to be reshaped to it: 1,28,28 for 784 numbers";
 
 const char* const reduce =
     "what becomes of the outputs a, b; required where there are several:\n"

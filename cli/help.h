@@ -17,6 +17,7 @@ extern const char* const model;
 extern const char* const samples;
 extern const char* const initialisers;
 extern const char* const parameterization;
+extern const char* const input_shape;
 extern const char* const reduce;
 extern const char* const precision;
 

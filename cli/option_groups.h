@@ -54,7 +54,11 @@ inline void add_model_options(CLI::App& app, load::ModelSpec& model) {
   const auto use_seed = [&model](const std::string& text) { model.seed = parse_seed(text, "--seed"); };
   on_text(app, "--seed", use_seed, "of the random parameters; default 0", "N")->group("Network");
   add("--parameterization", model.parameterization, "NAME", help::parameterization);
-  add("--weights", model.weights, "FILE", "parameters from an .npz or .safetensors file");
+  add("--weights", model.weights, "FILE", "parameters from an .npz or .safetensors file, in place of drawn ones");
+  const auto use_shape = [&model](const std::string& text) {
+    model.input_shape = parse_shape(text, "--input-shape");
+  };
+  on_text(app, "--input-shape", use_shape, help::input_shape, "C,H,W")->group("Network");
   add("--params", model.params, "REGEX", "only parameters whose names match are trained");
   add("--buffers", model.buffers, "REGEX", "parameters whose names match are not trained");
   add("--output", model.output, "NAME", "the output to differentiate, of a network that has several");

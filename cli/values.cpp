@@ -67,6 +67,21 @@ std::pair<Index, Index> parse_range(const std::string& text, std::string_view op
                                  .cure = {}});
 }
 
+Shape parse_shape(const std::string& text, std::string_view option) {
+  std::string_view rest = text;
+  Shape shape;
+  for (Index length = 0; take_number(rest, length) && length > 0; rest.remove_prefix(1)) {
+    shape.append(length);
+    if (rest.empty()) return shape;
+    if (!rest.starts_with(',')) break;
+  }
+  throw Error(ErrorKind::usage, {.what = "this is not the shape of a sample",
+                                 .where = std::string(option),
+                                 .got = text.empty() ? "nothing" : text,
+                                 .expected = "lengths above 0 with commas between them, such as 1,28,28",
+                                 .cure = {}});
+}
+
 std::uint64_t parse_seed(const std::string& text, std::string_view option) {
   std::string_view rest = text;
   std::uint64_t seed = 0;

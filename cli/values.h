@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "tangra/base/error.h"
-#include "tangra/base/index.h"
+#include "tangra/base/shape.h"
 
 namespace tangra::cli {
 
@@ -17,6 +17,9 @@ std::size_t parse_bytes(const std::string& text, std::string_view option);
 
 /// "100:200" as samples [100, 200).
 std::pair<Index, Index> parse_range(const std::string& text, std::string_view option);
+
+/// "3,32,32" as the shape (3, 32, 32).
+Shape parse_shape(const std::string& text, std::string_view option);
 
 /// A whole number from 0 to 2^64 - 1.
 std::uint64_t parse_seed(const std::string& text, std::string_view option);

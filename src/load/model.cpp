@@ -46,9 +46,10 @@ bool looks_like_a_file(const std::string& text) {
 
 ChainOptions chain_options(const ModelSpec& spec, std::string source) {
   return {.init = spec.init,
-          .seed = spec.seed,
+          .seed = spec.seed.value_or(0),
           .parameterization = parse_parameterization(spec.parameterization),
           .input = spec.input,
+          .shape = spec.input_shape,
           .source = std::move(source)};
 }
 
@@ -60,7 +61,7 @@ OnnxOptions onnx_options(const ModelSpec& spec) {
                                    .expected = "none, or nothing",
                                    .cure = {}});
   }
-  return {.output = spec.output, .whole_inputs = spec.batch == "none", .input = spec.input};
+  return {.output = spec.output, .whole_inputs = spec.batch == "none", .input = spec.input_shape ? spec.input_shape : spec.input};
 }
 
 /// A chain has one output; its name may be given.
@@ -110,6 +111,15 @@ Graph load_graph(const ModelSpec& spec) {
 }
 
 }  // namespace
+
+void ModelSpec::validate() const {
+  if (weights.empty() || (init.empty() && !seed)) return;
+  throw Error(ErrorKind::usage, {.what = "the weights come from a file, so that none are drawn",
+                                 .where = init.empty() ? "--seed" : "--init",
+                                 .got = init.empty() ? std::to_string(*seed) : init,
+                                 .expected = {},
+                                 .cure = "Leave it out, or leave --weights out"});
+}
 
 bool is_chain_text(const std::string& text) {
   return begins_like_a_chain(text) && !is_there(text);

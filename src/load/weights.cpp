@@ -54,6 +54,14 @@ Found read_all(const std::filesystem::path& path) {
   return found;
 }
 
+/// PyTorch's BatchNorm stores how many batches it has seen, which nothing is computed with.
+bool counts_batches(const Graph& graph, std::string_view name) {
+  constexpr std::string_view ending = "num_batches_tracked";
+  if (!name.ends_with(ending)) return false;
+  const std::string layer(name.substr(0, name.size() - ending.size()));
+  return graph.find_parameter(layer + "running_mean") != no_id;
+}
+
 /// Every parameter must have its array and every array its parameter.
 void check_names(const Graph& graph, const Found& found, const std::filesystem::path& path) {
   std::vector<std::string> missing, extra;
@@ -61,7 +69,7 @@ void check_names(const Graph& graph, const Found& found, const std::filesystem::
     if (!found.contains(parameter.name)) missing.push_back(parameter.name);
   }
   for (const auto& [name, array] : found) {
-    if (graph.find_parameter(name) == no_id) extra.push_back(name);
+    if (graph.find_parameter(name) == no_id && !counts_batches(graph, name)) extra.push_back(name);
   }
   if (missing.empty() && extra.empty()) return;
   const std::string cure = "The file must hold exactly the parameters of the network, under their names";

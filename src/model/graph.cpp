@@ -41,7 +41,9 @@ void add(Hash& hash, const Array& array) {
 
 ValueId Graph::find_value(std::string_view wanted) const {
   const auto found = std::ranges::find(values, wanted, &Value::name);
-  return found == values.end() ? no_id : static_cast<ValueId>(found - values.begin());
+  if (found != values.end()) return static_cast<ValueId>(found - values.begin());
+  const auto alias = std::ranges::find(aliases, wanted, &std::pair<std::string, ValueId>::first);
+  return alias == aliases.end() ? no_id : alias->second;
 }
 
 ParameterId Graph::find_parameter(std::string_view wanted) const {

@@ -70,13 +70,15 @@ struct Graph {
   std::vector<Constant> constants;
   std::vector<ValueId> inputs;
   std::vector<ValueId> outputs;
+  /// Other names of values: that of a part of the network, for what the part gives. No value has such a name itself.
+  std::vector<std::pair<std::string, ValueId>> aliases;
 
   const Value& value(ValueId id) const { return values[static_cast<std::size_t>(id)]; }
   const Node& node(NodeId id) const { return nodes[static_cast<std::size_t>(id)]; }
   const Parameter& parameter(ParameterId id) const { return parameters[static_cast<std::size_t>(id)]; }
   const Shape& shape(ValueId id) const { return value(id).shape; }
 
-  /// The value with this name, or no_id.
+  /// The value with this name or alias, or no_id.
   ValueId find_value(std::string_view name) const;
   /// The parameter with this name, or no_id.
   ParameterId find_parameter(std::string_view name) const;

@@ -7,11 +7,14 @@
 
 namespace tangra::ops {
 
+void GraphBuilder::take_name(const std::string& name) {
+  if (names_.insert(name).second) return;
+  throw Error(ErrorKind::input, {.what = "two values of the network have the same name", .where = name, .got = {},
+                                 .expected = "unique names", .cure = {}});
+}
+
 ValueId GraphBuilder::add_value(std::string name, Shape shape, Dependence dependence) {
-  if (!names_.insert(name).second) {
-    throw Error(ErrorKind::input, {.what = "two values of the network have the same name", .where = name, .got = {},
-                                   .expected = "unique names", .cure = {}});
-  }
+  take_name(name);
   graph_.values.push_back({.name = std::move(name), .shape = std::move(shape), .dependence = dependence, .producer = no_id});
   return static_cast<ValueId>(graph_.values.size()) - 1;
 }
@@ -65,5 +68,10 @@ std::vector<ValueId> GraphBuilder::apply_many(const std::string& op, std::vector
 }
 
 void GraphBuilder::output(ValueId value) { graph_.outputs.push_back(value); }
+
+void GraphBuilder::alias(std::string name, ValueId value) {
+  take_name(name);
+  graph_.aliases.emplace_back(std::move(name), value);
+}
 
 }  // namespace tangra::ops

@@ -31,6 +31,8 @@ class GraphBuilder {
   std::vector<ValueId> apply_many(const std::string& op, std::vector<ValueId> inputs, Attributes attributes,
                                   std::string name, std::vector<std::string> outputs);
   void output(ValueId value);
+  /// Another name for a value, as unique as all names.
+  void alias(std::string name, ValueId value);
 
   /// A copy: what graph() refers to moves when a value is added.
   Shape shape(ValueId value) const { return graph_.shape(value); }
@@ -38,10 +40,11 @@ class GraphBuilder {
   Graph finish() { return std::move(graph_); }
 
  private:
+  void take_name(const std::string& name);
   ValueId add_value(std::string name, Shape shape, Dependence dependence);
 
   Graph graph_;
-  std::unordered_set<std::string> names_;  ///< of all values
+  std::unordered_set<std::string> names_;  ///< of all values, and aliases
 };
 
 }  // namespace tangra::ops

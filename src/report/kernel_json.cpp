@@ -52,9 +52,10 @@ Object requested(const run::KernelSpec& spec) {
   Object object;
   object["model"] = {{"text", spec.model.text},
                      {"init", text_or_null(spec.model.init)},
-                     {"seed", spec.model.seed},
+                     {"seed", spec.model.seed.value_or(0)},
                      {"parameterization", spec.model.parameterization},
                      {"weights", text_or_null(spec.model.weights)},
+                     {"input_shape", spec.model.input_shape ? Object(spec.model.input_shape->lengths()) : Object(nullptr)},
                      {"params", text_or_null(spec.model.params)},
                      {"buffers", text_or_null(spec.model.buffers)}};
   object["data"] = selection(spec.data);

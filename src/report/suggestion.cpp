@@ -15,9 +15,14 @@ void add_option(Command& command, std::string_view option, const std::string& va
 
 void add_model_options(Command& command, const load::ModelSpec& model) {
   add_option(command, "--init", model.init);
-  if (model.seed != 0) add_option(command, "--seed", std::to_string(model.seed));
+  if (model.seed) add_option(command, "--seed", std::to_string(*model.seed));
   if (model.parameterization != "standard") add_option(command, "--parameterization", model.parameterization);
   add_option(command, "--weights", model.weights);
+  if (model.input_shape) {
+    std::string lengths;
+    for (const Index length : *model.input_shape) lengths += (lengths.empty() ? "" : ",") + std::to_string(length);
+    add_option(command, "--input-shape", lengths);
+  }
   add_option(command, "--params", model.params);
   add_option(command, "--buffers", model.buffers);
 }

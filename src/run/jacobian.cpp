@@ -276,6 +276,7 @@ class JacobianRun {
 }  // namespace
 
 void JacobianSpec::validate() const {
+  model.validate();
   if (wrt.empty()) {
     throw Error(ErrorKind::usage, {.what = "nothing to differentiate by", .where = "--wrt", .got = {},
                                    .expected = "parameters, input, or names of parameters or values", .cure = {}});

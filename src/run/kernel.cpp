@@ -57,6 +57,7 @@ std::optional<differentiate::Basis> read_basis(const KernelSpec& spec, const Sha
 }  // namespace
 
 void KernelSpec::validate() const {
+  model.validate();
   if (!reduce.empty()) {
     const kernel::Reduction reduction = kernel::parse_reduction(reduce);
     const bool no_twin = reduction.is(kernel::AxisReduction::trace) || reduction.is(kernel::AxisReduction::diagonal);

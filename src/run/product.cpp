@@ -122,6 +122,7 @@ void compute(const ProductSpec& spec, const Loaded& loaded, Session& session, Ar
 }  // namespace
 
 void ProductSpec::validate() const {
+  model.validate();
   if (directions.empty()) {
     throw Error(ErrorKind::usage, {.what = "no direction is given", .where = forward ? "--tangent" : "--cotangent", .got = {},
                                    .expected = forward ? "a .npz with arrays named as parameters, or input" : "a .npy (N, outputs)",

@@ -151,6 +151,7 @@ ValueId find_value(const Graph& graph, const std::string& name, const std::strin
     for (const Node& node : graph.nodes) {
       for (const ValueId output : node.outputs) names += (names.empty() ? "" : ", ") + graph.value(output).name;
     }
+    for (const auto& [alias, own] : graph.aliases) names += (names.empty() ? "" : ", ") + alias;
     throw Error(ErrorKind::usage, {.what = "the network has no such value", .where = option, .got = name,
                                    .expected = "output, input or one of: " + names, .cure = {}});
   }

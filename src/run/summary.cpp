@@ -2,7 +2,7 @@
 
 namespace tangra::run {
 
-void SummarySpec::validate() const {}
+void SummarySpec::validate() const { model.validate(); }
 
 SummaryResult run_summary(const SummarySpec& spec) {
   spec.validate();

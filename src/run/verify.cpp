@@ -11,7 +11,10 @@ constexpr Index default_samples = 3;
 
 }  // namespace
 
-void VerifySpec::validate() const { kernel::parse_reduction(reduce); }
+void VerifySpec::validate() const {
+  model.validate();
+  kernel::parse_reduction(reduce);
+}
 
 VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller) {
   spec.validate();

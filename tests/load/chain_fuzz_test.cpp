@@ -19,7 +19,7 @@ const std::string long_text =
 
 /// Weights of all layers, so that a text whose widths grew by an edit is not built.
 double weights(const LayerSpec& layer) {
-  double sum = static_cast<double>(layer.in) * static_cast<double>(layer.out);
+  double sum = layer.layer ? layer.layer->weights() : layer.join.layer ? layer.join.layer->weights() : 0;
   for (const LayerSpec& each : layer.layers) sum += weights(each);
   return sum;
 }

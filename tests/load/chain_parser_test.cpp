@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include "support/support.h"
+#include "tangra/load/chain/chain.h"
 #include "tangra/load/chain/layer_spec.h"
 #include "tangra/load/chain/parser.h"
 
@@ -13,6 +14,21 @@ LayerSpec read(std::string_view text) {
   return read_layers({.text = text, .name = "chain"});
 }
 
+/// The shape of the first weight, (out, in).
+Shape weight_of(std::string_view text) {
+  return load_chain(text).parameters.at(0).data.shape();
+}
+
+/// The nodes' operators.
+std::vector<std::string> operators(std::string_view text) {
+  const Graph graph = load_chain(text, {.input = Shape{2}});
+  std::vector<std::string> result;
+  for (const Node& node : graph.nodes) result.push_back(node.op);
+  return result;
+}
+
+using Names = std::vector<std::string>;
+
 /// The number that stands alone in a text.
 Expression number(std::string_view text) {
   const Expression call = parse({.text = text, .name = "chain"});
@@ -21,32 +37,31 @@ Expression number(std::string_view text) {
 }
 
 TEST(ChainParser, ReadsFluxsOwnExample) {
-  const LayerSpec chain =
-      read("Chain(Dense(784 => 60, sigmoid), Dense(60 => 60, sigmoid), Dense(60 => 10, sigmoid), softmax)");
+  const std::string text =
+      "Chain(Dense(784 => 60, sigmoid), Dense(60 => 60, sigmoid), Dense(60 => 10, sigmoid), softmax)";
+  const LayerSpec chain = read(text);
   ASSERT_EQ(chain.layers.size(), 4U);
   EXPECT_EQ(chain.kind, Kind::chain);
-  EXPECT_EQ(chain.layers[0].kind, Kind::dense);
-  EXPECT_EQ(chain.layers[0].in, 784);
-  EXPECT_EQ(chain.layers[0].out, 60);
-  EXPECT_TRUE(chain.layers[0].bias);
-  EXPECT_EQ(chain.layers[2].function->op, "Sigmoid");
-  EXPECT_EQ(chain.layers[3].kind, Kind::function);
-  EXPECT_EQ(chain.layers[3].function->op, "Softmax");
+  EXPECT_EQ(chain.layers[0].kind, Kind::layer);
+  EXPECT_EQ(chain.layers[0].type, "Dense");
+  EXPECT_EQ(chain.layers[0].layer->weights(), 784 * 60);
+  EXPECT_EQ(chain.layers[3].type, "softmax");
   EXPECT_EQ(chain.layers[3].path, "3");
+  EXPECT_EQ(weight_of(text), (Shape{60, 784}));
+  EXPECT_EQ(operators(text),
+            (Names{"Linear", "Sigmoid", "Linear", "Sigmoid", "Linear", "Sigmoid", "Softmax"}));
 }
 
 TEST(ChainParser, PassesOverBlanksCommentsAndTrailingCommas) {
-  const LayerSpec chain = read(
+  const std::string text =
       "# a small network\n"
       "model = Chain(  #= with a #= nested =# comment, =#\r\n"
       "\tDense(2, 3, relu,),   # the old form\n"
       "  softmax,\n"
       ");\n"
-      "# the end");
-  ASSERT_EQ(chain.layers.size(), 2U);
-  EXPECT_EQ(chain.layers[0].in, 2);
-  EXPECT_EQ(chain.layers[0].out, 3);
-  EXPECT_EQ(chain.layers[0].function->op, "Relu");
+      "# the end";
+  EXPECT_EQ(weight_of(text), (Shape{3, 2}));
+  EXPECT_EQ(operators(text), (Names{"Linear", "Relu", "Softmax"}));
 }
 
 TEST(ChainParser, ReadsKeywordsBehindCommasAndSemicolons) {
@@ -54,13 +69,13 @@ TEST(ChainParser, ReadsKeywordsBehindCommasAndSemicolons) {
                                       "Chain(Dense(2 => 3, relu, bias = false, init = he))",
                                       "Chain(Flux.Dense(2 => 3, NNlib.relu; init=Flux.he, bias=false,))",
                                       "Chain(Dense(2, 3, relu; bias=false, init=he))"}) {
-    const LayerSpec dense = read(text).layers[0];
-    EXPECT_FALSE(dense.bias) << text;
-    EXPECT_EQ(dense.init, Initializer::he) << text;
-    EXPECT_EQ(dense.function->op, "Relu") << text;
+    const Graph graph = load_chain(text);
+    const Graph same = load_chain("Dense(2 => 3, relu; bias = false)", {.init = "he"});
+    EXPECT_EQ(fingerprint(graph), fingerprint(same)) << text;
+    EXPECT_EQ(graph.parameters.size(), 1U) << text;
   }
-  EXPECT_TRUE(read("Chain(Dense(2 => 3; bias=true))").layers[0].bias);
-  EXPECT_FALSE(read("Chain(Dense(2 => 3;))").layers[0].function.has_value());
+  EXPECT_EQ(load_chain("Chain(Dense(2 => 3; bias=true))").parameters.size(), 2U);
+  EXPECT_EQ(operators("Chain(Dense(2 => 3;))"), (Names{"Linear"}));
 }
 
 TEST(ChainParser, ReadsJuliasNumbers) {
@@ -79,15 +94,13 @@ TEST(ChainParser, ReadsJuliasNumbers) {
 }
 
 TEST(ChainParser, MultipliesWidths) {
-  const LayerSpec dense = read("Chain(Dense(28^2 * 3 => 2 * 3 * 5))").layers[0];
-  EXPECT_EQ(dense.in, 2352);
-  EXPECT_EQ(dense.out, 30);
+  EXPECT_EQ(weight_of("Chain(Dense(28^2 * 3 => 2 * 3 * 5))"), (Shape{30, 2352}));
   EXPECT_EQ(number("7^0").integer, 1);
 }
 
 TEST(ChainParser, ReadsFunctionsInEveryForm) {
   const auto function = [](const std::string& text) {
-    return *read("Chain(Dense(2 => 2, " + text + "))").layers[0].function;
+    return load_chain("Chain(Dense(2 => 2, " + text + "))").nodes.at(1);
   };
   for (const char* text :
        {"leakyrelu(0.2)", "x -> leakyrelu(x, 0.2)", "z -> leakyrelu.(z, 0.2f0)", "leaky_relu(.2)"}) {
@@ -139,9 +152,7 @@ TEST(ChainParser, KnowsEveryFunction) {
                                                      {"logsoftmax", "LogSoftmax"},
                                                      {"log_softmax", "LogSoftmax"}};
   for (const auto& [name, op] : all) {
-    const LayerSpec layer = read("Chain(" + std::string(name) + ")").layers[0];
-    EXPECT_EQ(layer.kind, Kind::function) << name;
-    EXPECT_EQ(layer.function->op, op) << name;
+    EXPECT_EQ(operators("Chain(" + std::string(name) + ")"), Names{op}) << name;
   }
 }
 
@@ -157,10 +168,35 @@ TEST(ChainParser, GivesPathsByPlaceOrName) {
   EXPECT_EQ(chain.layers[2].layers[0].layers[1].path, "2.0.1");
   EXPECT_EQ(chain.layers[2].layers[1].path, "2.side");
   EXPECT_EQ(chain.layers[3].layers[0].layers[0].path, "3.0.0");
-  EXPECT_EQ(chain.layers[1].join, Join::add);
-  EXPECT_EQ(chain.layers[2].join, Join::concatenate);
-  EXPECT_EQ(read("Chain(SkipConnection(relu, .*))").layers[0].join, Join::multiply);
-  EXPECT_EQ(read("Chain(Parallel(*, relu, tanh))").layers[0].join, Join::multiply);
+  EXPECT_EQ(chain.layers[1].join.kind, Join::Kind::add);
+  EXPECT_EQ(chain.layers[2].join.kind, Join::Kind::concatenate);
+}
+
+TEST(ChainParser, ReadsHowBranchesAreJoined) {
+  const auto join = [](const std::string& text) {
+    return read("Parallel(" + text + ", relu, tanh)").layers[0].join;
+  };
+  for (const std::string text : {"+", ".+"}) {
+    EXPECT_EQ(join(text).kind, Join::Kind::add);
+    EXPECT_EQ(join(text).broadcast, text == ".+");
+  }
+  for (const std::string text : {"*", ".*"}) {
+    EXPECT_EQ(join(text).kind, Join::Kind::multiply);
+    EXPECT_EQ(join(text).broadcast, text == ".*");
+  }
+  const std::pair<const char*, Index> dims[] = {{"vcat", 1},
+                                                {"Base.hcat", 2},
+                                                {"cat", 0},
+                                                {"(a, b) -> cat(a, b; dims = 3)", 3},
+                                                {"(a, b) -> cat(a, b, dims=2)", 2},
+                                                {"(xs...) -> cat(xs...; dims = 3)", 3},
+                                                {"(a, b) -> vcat(a, b)", 1},
+                                                {"(xs...) -> hcat(xs...)", 2}};
+  for (const auto& [text, dim] : dims) {
+    EXPECT_EQ(join(text).kind, Join::Kind::concatenate) << text;
+    EXPECT_EQ(join(text).dim, dim) << text;
+  }
+  EXPECT_EQ(join("Bilinear((2, 2) => 3)").kind, Join::Kind::layer);
 }
 
 TEST(ChainParser, TakesALayerThatIsNoChainAsAChainOfOne) {

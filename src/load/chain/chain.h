@@ -15,9 +15,11 @@ struct ChainOptions {
   std::string init = {};
   std::uint64_t seed = 0;
   Parameterization parameterization = {};
-  /// The shape of one sample of the data. Taken only where the text holds no Dense, which would tell the
-  /// input's width.
+  /// The shape of one sample of the data, for what the text leaves open: the height and width of an image,
+  /// the length of a sequence.
   std::optional<Shape> input = {};
+  /// The shape that the input shall have, whatever the data's and the text's first layer.
+  std::optional<Shape> shape = {};
   /// What error messages call the text: a file's name, for example.
   std::string source = "chain";
 };
@@ -26,11 +28,11 @@ struct ChainOptions {
 ///
 ///     const Graph graph = load_chain("Chain(Dense(784 => 60, relu), Dense(60 => 10))", {.init = "he"});
 ///
-/// The input is called `input` and has shape (784,), whatever shape the data have. Parameters `0.weight`
-/// (out, in), `0.bias` (out,), .. are stored as float32. docs/chain.md has the whole format. Throws
-/// Error(input), with line and column, for a text that is malformed or whose widths do not fit;
-/// Error(unsupported) for a layer that Flux has and this reader has not; Error(usage) for an unknown
-/// initialiser.
+/// The input is called `input`; here it has shape (784,), whatever shape the data have. Parameters `0.weight`
+/// (out, in), `0.bias` (out,), .. are stored as float32. docs/chain.md has the whole format: layers, names,
+/// and how Flux's axes become ours. Throws Error(input), with line and column, for a text that is malformed,
+/// whose shapes do not fit, or whose input's shape nobody tells; Error(unsupported) for a layer that Flux has
+/// and this reader has not; Error(usage) for an unknown initialiser.
 Graph load_chain(std::string_view text, const ChainOptions& options = {});
 
 }  // namespace tangra::load

@@ -2,56 +2,18 @@
 
 #include <algorithm>
 #include <array>
-#include <cmath>
 #include <set>
 #include <utility>
 
-#include "tangra/load/chain/parser.h"
-#include "tangra/load/suggest.h"
+#include "tangra/load/chain/expressions.h"
+#include "tangra/load/chain/layers/table.h"
 
 namespace tangra::load {
 namespace {
 
 using Kind = Expression::Kind;
 
-constexpr auto layer_names =
-    std::to_array<std::string_view>({"Chain", "Dense", "SkipConnection", "Parallel"});
-// Layers of Flux that somebody may well try.
-constexpr auto unsupported_names = std::to_array<std::string_view>({"AdaptiveMaxPool",
-                                                                    "AdaptiveMeanPool",
-                                                                    "AlphaDropout",
-                                                                    "BatchNorm",
-                                                                    "Bilinear",
-                                                                    "Conv",
-                                                                    "ConvTranspose",
-                                                                    "CrossCor",
-                                                                    "DepthwiseConv",
-                                                                    "Diagonal",
-                                                                    "Dropout",
-                                                                    "Embedding",
-                                                                    "EmbeddingBag",
-                                                                    "GRU",
-                                                                    "GRUCell",
-                                                                    "GlobalMaxPool",
-                                                                    "GlobalMeanPool",
-                                                                    "GroupNorm",
-                                                                    "InstanceNorm",
-                                                                    "LSTM",
-                                                                    "LSTMCell",
-                                                                    "LayerNorm",
-                                                                    "Maxout",
-                                                                    "MaxPool",
-                                                                    "MeanPool",
-                                                                    "MultiHeadAttention",
-                                                                    "PairwiseFusion",
-                                                                    "PixelShuffle",
-                                                                    "RNN",
-                                                                    "RNNCell",
-                                                                    "Recur",
-                                                                    "Scale",
-                                                                    "Upsample",
-                                                                    "WeightNorm",
-                                                                    "flatten"});
+constexpr auto containers = std::to_array<std::string_view>({"Chain", "SkipConnection", "Parallel"});
 
 // What --wrt, --of and the files of results call by these names could not be told from a layer.
 constexpr auto words_of_options =
@@ -60,45 +22,23 @@ constexpr auto words_of_options =
                                                              {"parameters", ": it means all parameters"},
                                                              {"total", ": it means all parts of a kernel"}});
 
-/// Without the module in front: `Flux.relu`, `NNlib.relu`.
-std::string_view plain(std::string_view name) {
-  for (const std::string_view module : {"Flux.", "NNlib.", "Base."}) {
-    if (name.starts_with(module)) return name.substr(module.size());
-  }
-  return name;
-}
-
-bool is_one_of(std::string_view name, std::span<const std::string_view> names) {
-  return std::ranges::find(names, name) != names.end();
-}
-
 class Reader {
  public:
   explicit Reader(const Source& source) : source_(source) {}
   LayerSpec layer(const Expression& expression, std::string path) const;
 
  private:
-  LayerSpec called(const Expression& call, std::string path) const;
-  LayerSpec dense(const Expression& call, LayerSpec layer) const;
+  LayerSpec called(const Expression& call, LayerSpec layer) const;
   LayerSpec skip(const Expression& call, LayerSpec layer) const;
   LayerSpec chain(const Expression& call, std::size_t first, LayerSpec layer) const;
   std::string place_of(const Argument& argument, std::size_t place, std::set<std::string>& seen,
-                       const std::string& path) const;
-  void keyword(const Argument& argument, LayerSpec& layer) const;
-  Index width(const Expression& expression) const;
+                       const LayerSpec& layer) const;
+  bool takes_attention(const Expression& expression, const LayerSpec& layer) const;
   Join join(const Expression& expression) const;
-  Function function(const Expression& expression) const;
-  Function function_of_lambda(const Expression& lambda) const;
-  Function function_with(const Expression& at, std::string_view name, const Expression* number) const;
-  [[noreturn]] void unknown(const Expression& expression, bool layer_fits) const;
+  Join join_of_lambda(const Expression& lambda) const;
   [[noreturn]] void fail(Extent at, std::string what, std::string expected = {},
                          std::string cure = {}) const {
-    refuse(source_, at,
-           {.what = std::move(what),
-            .where = {},
-            .got = excerpt(source_, at),
-            .expected = std::move(expected),
-            .cure = std::move(cure)});
+    load::fail(source_, at, std::move(what), std::move(expected), std::move(cure));
   }
 
   const Source& source_;
@@ -106,109 +46,50 @@ class Reader {
 
 LayerSpec Reader::layer(const Expression& expression, std::string path) const {
   const std::string_view name = plain(expression.name);
-  if (expression.kind == Kind::call) return called(expression, std::move(path));
-  if (expression.kind == Kind::name && is_one_of(name, layer_names)) {
+  LayerSpec result{.path = std::move(path), .type = std::string(name), .at = expression.at};
+  if (expression.kind == Kind::call) return called(expression, std::move(result));
+  const bool named = expression.kind == Kind::name;
+  if (!named && expression.kind != Kind::lambda) {
+    fail(expression.at, "this is not a layer",
+         "Dense(in => out), a function such as relu, Chain(...), "
+         "SkipConnection(layer, +) or Parallel(+, layer, layer)");
+  }
+  if (expression.kind == Kind::lambda) result.type = std::string(plain(expression.arguments[0].value.name));
+  result.layer = read_array_function(source_, expression);
+  if (result.layer) return result;
+  if (const LayerType* type = find_layer_type(name); named && type != nullptr) {
+    fail(expression.at, "a layer has no arguments", std::string(type->form));
+  }
+  if (named && is_one_of(name, containers)) {
     fail(expression.at, "a layer has no arguments", std::string(name) + "(...)");
   }
-  if (expression.kind == Kind::name && !find_function(name)) unknown(expression, true);
-  if (expression.kind == Kind::name || expression.kind == Kind::lambda) {
-    LayerSpec result{.kind = LayerSpec::Kind::function, .path = std::move(path), .at = expression.at};
-    result.function = function(expression);
-    return result;
-  }
-  fail(expression.at, "this is not a layer",
-       "Dense(in => out), a function such as relu, Chain(...), "
-       "SkipConnection(layer, +) or Parallel(+, layer, layer)");
+  if (named && !find_function(name)) refuse_name(source_, expression, true);
+  result.layer = function_layer(read_function(source_, expression));
+  return result;
 }
 
-LayerSpec Reader::called(const Expression& call, std::string path) const {
-  const std::string_view name = plain(call.name);
-  LayerSpec result{.path = std::move(path), .at = call.at};
-  if (name == "Dense") return dense(call, std::move(result));
-  if (name == "SkipConnection") return skip(call, std::move(result));
+LayerSpec Reader::called(const Expression& call, LayerSpec layer) const {
+  const std::string& name = layer.type;
+  if (name == "SkipConnection") return skip(call, std::move(layer));
   if (name == "Chain") {
-    result.kind = LayerSpec::Kind::chain;
-    return chain(call, 0, std::move(result));
+    layer.kind = LayerSpec::Kind::chain;
+    return chain(call, 0, std::move(layer));
   }
   if (name == "Parallel") {
     if (call.arguments.empty() || !call.arguments[0].keyword.empty()) {
       fail(call.at, "Parallel starts with the function that joins its branches", "Parallel(+, layer, layer)");
     }
-    result.kind = LayerSpec::Kind::parallel;
-    result.join = join(call.arguments[0].value);
-    return chain(call, 1, std::move(result));
+    layer.kind = LayerSpec::Kind::parallel;
+    layer.join = join(call.arguments[0].value);
+    return chain(call, 1, std::move(layer));
   }
-  if (!find_function(name)) unknown(call, true);
-  result.kind = LayerSpec::Kind::function;
-  result.function = function(call);
-  return result;
-}
-
-/// Dense(in => out [, activation]; bias = true, init = name) or Dense(in, out [, activation]; ..).
-LayerSpec Reader::dense(const Expression& call, LayerSpec layer) const {
-  constexpr const char* form = "Dense(in => out) or Dense(in => out, activation; bias = false)";
-  layer.kind = LayerSpec::Kind::dense;
-  std::vector<const Expression*> places;
-  std::set<std::string> seen;
-  for (const Argument& argument : call.arguments) {
-    if (argument.keyword.empty()) {
-      places.push_back(&argument.value);
-      continue;
-    }
-    if (!seen.insert(argument.keyword).second) fail(argument.keyword_at, "an argument is given twice");
-    keyword(argument, layer);
+  if (const LayerType* type = find_layer_type(name); type != nullptr) {
+    layer.layer = type->read(Arguments(source_, call, type->form));
+    return layer;
   }
-  const bool pair = !places.empty() && places[0]->kind == Kind::pair;
-  const std::size_t widths = pair ? 1 : 2;
-  if (places.size() < widths) fail(call.at, "Dense needs to know its widths", form);
-  if (places.size() > widths + 1) fail(places[widths + 1]->at, "Dense has too many arguments", form);
-  layer.in = width(pair ? places[0]->arguments[0].value : *places[0]);
-  layer.out = width(pair ? places[0]->arguments[1].value : *places[1]);
-  constexpr Index most = Index{1} << 31;
-  if (layer.in > most / layer.out) {
-    fail(call.at, "the layer is too large", "at most 2^31 weights in one layer");
-  }
-  if (places.size() > widths) {
-    layer.function = function(*places[widths]);
-    if (!layer.function->elementwise) {
-      fail(places[widths]->at, "an activation acts on each entry alone, this acts on all of them",
-           "a layer of its own behind Dense");
-    }
-    if (layer.function->op == "Identity") layer.function.reset();
-  }
+  if (!find_function(name)) refuse_name(source_, call, true);
+  layer.layer = function_layer(read_function(source_, call));
   return layer;
-}
-
-void Reader::keyword(const Argument& argument, LayerSpec& layer) const {
-  constexpr auto known = std::to_array<std::string_view>({"bias", "init"});
-  const Expression& value = argument.value;
-  if (!is_one_of(argument.keyword, known)) {
-    fail(argument.keyword_at, "Dense has no such argument", "bias or init",
-         did_you_mean(argument.keyword, known));
-  }
-  if (argument.keyword == "bias") {
-    if (value.kind != Kind::name || (value.name != "true" && value.name != "false")) {
-      fail(value.at, "this cannot be said of a bias", "true or false");
-    }
-    layer.bias = value.name == "true";
-    return;
-  }
-  const auto names = initializer_names();
-  const std::string_view name = plain(value.name);
-  if (value.kind != Kind::name || !is_one_of(name, names)) {
-    std::string expected;
-    for (const std::string_view each : names) expected += (expected.empty() ? "" : ", ") + std::string(each);
-    fail(value.at, "there is no such initialiser", "one of " + expected, did_you_mean(name, names));
-  }
-  layer.init = initializer_of(name, "init");
-}
-
-Index Reader::width(const Expression& expression) const {
-  if (expression.kind != Kind::number || !expression.whole) {
-    fail(expression.at, "a width is a whole number", "a form such as 60 or 28 * 28");
-  }
-  if (expression.integer <= 0) fail(expression.at, "a width is at least 1");
-  return expression.integer;
 }
 
 /// SkipConnection(layer, +)
@@ -230,21 +111,47 @@ LayerSpec Reader::chain(const Expression& call, std::size_t first, LayerSpec lay
   std::set<std::string> seen;
   for (std::size_t k = first; k < call.arguments.size(); ++k) {
     const Argument& argument = call.arguments[k];
-    std::string path = place_of(argument, k - first, seen, layer.path);
-    layer.layers.push_back(this->layer(argument.value, std::move(path)));
+    std::string path = place_of(argument, k - first, seen, layer);
+    if (takes_attention(argument.value, layer)) {
+      layer.layers.push_back({.path = std::move(path), .type = "first", .at = argument.value.at});
+      layer.layers.back().layer = function_layer(*find_function("identity"));
+    } else {
+      layer.layers.push_back(this->layer(argument.value, std::move(path)));
+    }
   }
   if (layer.layers.empty()) fail(call.at, call.name + " holds no layer", "at least one layer");
+  const bool joins_two = layer.join.kind == Join::Kind::layer;
+  if (joins_two && layer.layers.size() != 2) {
+    fail(call.at, layer.join.type + " joins two branches", "two layers behind it");
+  }
   return layer;
 }
 
+/// Flux's MultiHeadAttention gives its result and its scores, of which a Chain takes the `first`. Here it
+/// gives the result alone.
+bool Reader::takes_attention(const Expression& expression, const LayerSpec& layer) const {
+  if (expression.kind != Kind::name || plain(expression.name) != "first") return false;
+  const bool behind = layer.kind == LayerSpec::Kind::chain && !layer.layers.empty() &&
+                      layer.layers.back().type == "MultiHeadAttention";
+  if (!behind) {
+    fail(expression.at, "first takes the result of MultiHeadAttention, without its scores",
+         "first right behind MultiHeadAttention, in one Chain");
+  }
+  return true;
+}
+
 std::string Reader::place_of(const Argument& argument, std::size_t place, std::set<std::string>& seen,
-                             const std::string& path) const {
+                             const LayerSpec& layer) const {
   const std::string& name = argument.keyword;
+  const std::string& path = layer.path;
   if (name.find('.') != std::string::npos) fail(argument.keyword_at, "the name of a layer has no dots");
   const auto taken =
       std::ranges::find(words_of_options, name, &std::pair<std::string_view, const char*>::first);
   if (taken != words_of_options.end() && path.empty()) {
     fail(argument.keyword_at, std::string("the name is taken") + taken->second, "another name");
+  }
+  if (name == "connection" && layer.join.kind == Join::Kind::layer) {
+    fail(argument.keyword_at, "the name is taken by the layer that joins the branches", "another name");
   }
   if (!name.empty() && !seen.insert(name).second) fail(argument.keyword_at, "two layers have the same name");
   return (path.empty() ? "" : path + ".") + (name.empty() ? std::to_string(place) : name);
@@ -252,71 +159,43 @@ std::string Reader::place_of(const Argument& argument, std::size_t place, std::s
 
 Join Reader::join(const Expression& expression) const {
   const std::string_view name = plain(expression.name);
-  if (expression.kind == Kind::operation) return name.ends_with('+') ? Join::add : Join::multiply;
-  if (expression.kind == Kind::name && name == "vcat") return Join::concatenate;
-  fail(expression.at, "this cannot join branches", "+, * or vcat");
-}
-
-/// An activation: a name, a name with a number, or a lambda of these.
-Function Reader::function(const Expression& expression) const {
-  const std::string_view name = plain(expression.name);
-  if (expression.kind == Kind::lambda) return function_of_lambda(expression);
-  if (expression.kind == Kind::name) return function_with(expression, name, nullptr);
-  if (expression.kind != Kind::call) fail(expression.at, "this is not a function", "a form such as relu");
-  if (expression.arguments.size() != 1 || !expression.arguments[0].keyword.empty()) {
-    fail(expression.at, "a function is named alone or with one number",
-         "a form such as relu or leakyrelu(0.2)");
+  if (expression.kind == Kind::operation) {
+    return {.kind = name.ends_with('+') ? Join::Kind::add : Join::Kind::multiply,
+            .broadcast = name.starts_with('.')};
   }
-  return function_with(expression, name, &expression.arguments[0].value);
+  if (expression.kind == Kind::lambda) return join_of_lambda(expression);
+  if (expression.kind == Kind::name && (name == "vcat" || name == "hcat" || name == "cat")) {
+    return {.kind = Join::Kind::concatenate, .dim = name == "vcat" ? 1 : name == "hcat" ? 2 : 0};
+  }
+  if (expression.kind == Kind::call && name == "Bilinear") {
+    const Arguments arguments(source_, expression, find_layer_type(name)->form);
+    return {.kind = Join::Kind::layer, .layer = read_bilinear(arguments), .type = "Bilinear"};
+  }
+  fail(expression.at, "this cannot join branches", "+, .+, *, .*, vcat, hcat, cat or Bilinear(...)");
 }
 
-/// x -> f(x), x -> f(x, number), x -> f.(x, number)
-Function Reader::function_of_lambda(const Expression& lambda) const {
+/// (a, b) -> cat(a, b; dims = 3) and (xs...) -> cat(xs...; dims = 3); vcat and hcat in the same way.
+Join Reader::join_of_lambda(const Expression& lambda) const {
   const Expression& body = lambda.arguments[0].value;
-  const std::vector<Argument>& arguments = body.arguments;
-  const bool call = body.kind == Kind::call && (arguments.size() == 1 || arguments.size() == 2) &&
-                    arguments[0].value.kind == Kind::name && arguments[0].value.name == lambda.name &&
-                    std::ranges::all_of(arguments, [](const Argument& a) { return a.keyword.empty(); });
-  if (!call) {
-    fail(lambda.at, "of functions in this form only one call is supported",
-         "a form such as x -> leakyrelu(x, 0.2)");
+  const auto names = std::span(lambda.arguments).subspan(1);
+  const std::string_view name = plain(body.name);
+  const bool cat = name == "cat";
+  const std::size_t count = body.arguments.size() - (cat && !body.arguments.empty() ? 1 : 0);
+  bool sound = body.kind == Kind::call && (cat || name == "vcat" || name == "hcat") && !names.empty() &&
+               count == names.size() && (!cat || body.arguments.back().keyword == "dims");
+  for (std::size_t k = 0; sound && k < count; ++k) {
+    const Expression& given = body.arguments[k].value;
+    sound = body.arguments[k].keyword.empty() && names[k].keyword.empty() && given.kind == Kind::name &&
+            names[k].value.kind == Kind::name && given.name == names[k].value.name &&
+            given.splat == names[k].value.splat && (count == 1) == given.splat;
   }
-  return function_with(body, plain(body.name), arguments.size() == 2 ? &arguments[1].value : nullptr);
-}
-
-Function Reader::function_with(const Expression& at, std::string_view name, const Expression* number) const {
-  if (!find_function(name)) unknown(at, false);
-  if (number == nullptr) return *find_function(name);
-  if (!takes_number(name)) fail(at.at, std::string(name) + " takes no number", std::string(name));
-  if (number->kind != Kind::number || !std::isfinite(number->real)) {
-    fail(number->at, "this is not a number", "a form such as 0.2");
+  if (!sound) {
+    fail(lambda.at, "of functions in this form only cat, vcat and hcat can join branches, in their order",
+         "a form such as (a, b) -> cat(a, b; dims = 3)");
   }
-  return *find_function(name, number->real);
-}
-
-/// `layer_fits`: whether a layer could stand here, else only a function could.
-void Reader::unknown(const Expression& expression, bool layer_fits) const {
-  const std::string_view name = plain(expression.name);
-  std::vector<std::string_view> known(function_names().begin(), function_names().end());
-  if (layer_fits) known.insert(known.end(), layer_names.begin(), layer_names.end());
-  // The name alone: the arguments of a call are not at fault.
-  const Extent at{expression.at.begin,
-                  std::min(expression.at.end, expression.at.begin + expression.name.size())};
-  if (layer_fits && is_one_of(name, unsupported_names)) {
-    refuse(source_, ErrorKind::unsupported, at,
-           {.what = "this layer is not supported",
-            .where = {},
-            .got = std::string(name),
-            .expected = "Dense, SkipConnection, Parallel, Chain or a function such as relu",
-            .cure = {}});
-  }
-  if (is_one_of(name, layer_names)) fail(at, "a layer cannot stand here", "a function such as relu");
-  std::string cure = did_you_mean(name, known);
-  if (cure.empty()) {
-    for (const std::string_view each : known)
-      cure += (cure.empty() ? "Known are " : ", ") + std::string(each);
-  }
-  fail(at, layer_fits ? "there is no such layer" : "there is no such function", {}, std::move(cure));
+  Index dim = name == "hcat" ? 2 : 1;
+  if (cat) dim = read_length(source_, body.arguments.back().value, "dims");
+  return {.kind = Join::Kind::concatenate, .dim = dim};
 }
 
 }  // namespace
@@ -325,7 +204,7 @@ LayerSpec read_layers(const Source& source) {
   const Expression expression = parse(source);
   const Reader reader(source);
   if (expression.kind == Kind::call && plain(expression.name) == "Chain") return reader.layer(expression, {});
-  LayerSpec chain{.kind = LayerSpec::Kind::chain, .at = expression.at};
+  LayerSpec chain{.kind = LayerSpec::Kind::chain, .type = "Chain", .at = expression.at};
   chain.layers.push_back(reader.layer(expression, "0"));
   return chain;
 }

@@ -1,38 +1,39 @@
 #pragma once
 // Not for other rooms: what a chain text says, layer by layer.
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "tangra/load/chain/functions.h"
-#include "tangra/load/chain/initializers.h"
+#include "tangra/load/chain/layers/layer.h"
 #include "tangra/load/chain/source.h"
 
 namespace tangra::load {
 
 /// How SkipConnection and Parallel join their branches.
-enum class Join { add, multiply, concatenate };
+struct Join {
+  enum class Kind {
+    add,
+    multiply,
+    concatenate,  ///< along Flux's axis `dim`
+    layer,        ///< by a layer of two inputs
+  };
+  Kind kind = Kind::add;
+  bool broadcast = false;  ///< .+ and .*: axes of length 1 are repeated
+  Index dim = 1;           ///< 1 is our last axis; 0: the first one, the channels
+  std::shared_ptr<const JoiningLayer> layer = {};
+  std::string type = {};  ///< of the layer
+};
 
 struct LayerSpec {
-  enum class Kind { dense, function, chain, skip, parallel };
-  Kind kind = Kind::function;
+  enum class Kind { layer, chain, skip, parallel };
+  Kind kind = Kind::layer;
   /// `2.0`: places, or given names, from the outermost chain inwards; empty for that chain itself.
   std::string path = {};
-  Extent at = {};  ///< in the text, for messages
+  std::string type = {};  ///< as the text names it: "Conv", "relu"
+  Extent at = {};         ///< in the text, for messages
 
-  // Dense
-  Index in = 0;
-  Index out = 0;
-  bool bias = true;
-  std::optional<Initializer> init = {};  ///< where the layer has one of its own
-
-  // Dense (where it has an activation) and function
-  std::optional<Function> function = {};
-
-  // SkipConnection and Parallel
-  Join join = Join::add;
-  // chain, skip (one layer) and parallel: never empty
-  std::vector<LayerSpec> layers = {};
+  LayerPointer layer = {};             ///< where the kind is layer
+  Join join = {};                      ///< of skip and parallel
+  std::vector<LayerSpec> layers = {};  ///< of chain, skip (one layer) and parallel: never empty
 };
 
 /// Reads the text; a layer that is no Chain is taken as a Chain of one. Throws Error(input) with the place in

@@ -146,7 +146,7 @@ Token Lexer::name() {
 Token Lexer::symbol() {
   const std::string_view rest = source_.text.substr(at_);
   for (const std::string_view known :
-       {"=>", "->", ".+", ".*", "(", ")", ",", ";", "=", "+", "*", "-", "^", "."}) {
+       {"...", "=>", "->", ".+", ".*", "(", ")", ",", ";", ":", "=", "+", "*", "-", "^", "."}) {
     if (!rest.starts_with(known)) continue;
     const std::size_t begin = at_;
     at_ += known.size();

@@ -8,7 +8,7 @@ namespace tangra::load {
 enum class TokenKind {
   name,    ///< letters, digits, _, ! and characters beyond ASCII; parts joined by dots: `Flux.relu`
   number,  ///< `60`, `1_000`, `.5`, `1e-3`, `0.01f0`
-  symbol,  ///< ( ) , ; = => -> + * - ^ . .+ .*
+  symbol,  ///< ( ) , ; : = => -> + * - ^ . .+ .* ...
   end,
 };
 

@@ -1,6 +1,7 @@
 #include "tangra/load/chain/parser.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "tangra/load/chain/lexer.h"
 
@@ -19,6 +20,7 @@ class Parser {
  private:
   Expression expression(int depth);
   Expression primary(int depth);
+  Expression tuple(int depth);
   Expression named(int depth);
   Expression number();
   Expression power();
@@ -59,29 +61,35 @@ Expression Parser::whole_text() {
   return result;
 }
 
-/// primary [=> primary]
+/// primary [=> primary [=> ..]]: from the right, a => (b => c)
 Expression Parser::expression(int depth) {
+  constexpr std::size_t most_steps = 8;
   if (depth > deepest) {
     unexpected("the layers are nested too deep", "at most " + std::to_string(deepest) + " levels");
   }
-  Expression left = primary(depth);
-  if (!accept("=>")) return left;
-  Expression right = primary(depth);
-  Expression pair{.kind = Kind::pair, .at = {left.at.begin, right.at.end}, .name = "=>", .arguments = {}};
-  pair.arguments.push_back({.keyword = {}, .keyword_at = {}, .value = std::move(left)});
-  pair.arguments.push_back({.keyword = {}, .keyword_at = {}, .value = std::move(right)});
-  return pair;
+  std::vector<Expression> steps;
+  steps.push_back(primary(depth));
+  while (token_.is("=>")) {
+    if (steps.size() == most_steps) unexpected("too many steps in a row", "at most 8");
+    take();
+    steps.push_back(primary(depth));
+  }
+  Expression result = std::move(steps.back());
+  for (steps.pop_back(); !steps.empty(); steps.pop_back()) {
+    Expression pair{
+        .kind = Kind::pair, .at = {steps.back().at.begin, result.at.end}, .name = "=>", .arguments = {}};
+    pair.arguments.push_back({.keyword = {}, .keyword_at = {}, .value = std::move(steps.back())});
+    pair.arguments.push_back({.keyword = {}, .keyword_at = {}, .value = std::move(result)});
+    result = std::move(pair);
+  }
+  return result;
 }
 
 Expression Parser::primary(int depth) {
   if (token_.kind == TokenKind::name) return named(depth);
   if (token_.kind == TokenKind::number || token_.is("-")) return number();
-  if (token_.is("(")) {
-    const Extent open = take().at;
-    Expression tuple{.kind = Kind::tuple, .at = open, .name = {}, .arguments = {}};
-    arguments(tuple, open, depth);
-    return tuple;
-  }
+  if (token_.is("(")) return tuple(depth);
+  if (token_.is(":")) return {.kind = Kind::colon, .at = take().at, .name = {}, .arguments = {}};
   for (const std::string_view symbol : {"+", "*", ".+", ".*"}) {
     if (token_.is(symbol)) {
       const Token taken = take();
@@ -89,6 +97,19 @@ Expression Parser::primary(int depth) {
     }
   }
   unexpected("something is missing here", "a layer, a function or a number");
+}
+
+/// (arguments) | (names) -> expression
+Expression Parser::tuple(int depth) {
+  const Extent open = take().at;
+  Expression tuple{.kind = Kind::tuple, .at = open, .name = {}, .arguments = {}};
+  arguments(tuple, open, depth);
+  if (!accept("->")) return tuple;
+  Expression lambda{.kind = Kind::lambda, .at = tuple.at, .name = {}, .arguments = {}};
+  lambda.arguments.push_back({.keyword = {}, .keyword_at = {}, .value = expression(depth + 1)});
+  lambda.at.end = lambda.arguments[0].value.at.end;
+  std::ranges::move(tuple.arguments, std::back_inserter(lambda.arguments));
+  return lambda;
 }
 
 /// name | name(arguments) | name.(arguments) | name -> expression
@@ -145,8 +166,10 @@ void Parser::arguments(Expression& call, Extent open, int depth) {
   call.at.end = take().at.end;
 }
 
+/// [name =] expression | expression ...
 Argument Parser::argument(int depth) {
   Expression value = expression(depth + 1);
+  value.splat = accept("...");
   if (value.kind != Kind::name || !accept("=")) {
     return {.keyword = {}, .keyword_at = {}, .value = std::move(value)};
   }

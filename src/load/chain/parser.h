@@ -17,8 +17,9 @@ struct Expression {
     operation,  ///< + and * where a function is expected; .+ and .* as well
     call,       ///< name(arguments)
     pair,       ///< arguments[0] => arguments[1]
-    lambda,     ///< name -> arguments[0]
-    tuple,      ///< (3, 3): nothing that is supported has one, but layers that are refused do
+    lambda,     ///< name -> arguments[0]; (a, b) -> arguments[0], with the names a, b in arguments[1], ..
+    tuple,      ///< (3, 3)
+    colon,      ///< : alone
   };
   Kind kind = Kind::name;
   Extent at;
@@ -26,6 +27,7 @@ struct Expression {
   bool whole = false;  ///< a number without point and exponent
   Index integer = 0;   ///< where whole
   double real = 0;
+  bool splat = false;  ///< dots behind it: xs...
   std::vector<Argument> arguments;
 };
 
