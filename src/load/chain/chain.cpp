@@ -87,7 +87,7 @@ Signal ChainBuilder::joined(const LayerSpec& layer, const std::vector<Signal>& b
 }
 
 ValueId ChainBuilder::concatenated(const LayerSpec& layer, const std::vector<Signal>& branches) {
-  const Shape& first = graph_.shape(branches[0].value);
+  const Shape first = graph_.shape(branches[0].value);
   const Index axis = axis_of(layer.join.dim, first.rank());
   if (axis < 0 || axis >= first.rank()) {
     refuse(source_, layer.at,
@@ -123,8 +123,8 @@ ValueId ChainBuilder::concatenated(const LayerSpec& layer, const std::vector<Sig
 ValueId ChainBuilder::combined(const LayerSpec& layer, const std::vector<Signal>& branches) {
   ValueId result = branches[0].value;
   for (std::size_t k = 1; k < branches.size(); ++k) {
-    const Shape& left = graph_.shape(result);
-    const Shape& right = graph_.shape(branches[k].value);
+    const Shape left = graph_.shape(result);
+    const Shape right = graph_.shape(branches[k].value);
     bool fits = left.rank() == right.rank();
     for (Index axis = 0; fits && axis < left.rank(); ++axis) {
       const bool one = layer.join.broadcast && (left[axis] == 1 || right[axis] == 1);

@@ -40,7 +40,7 @@ class Attention final : public Layer {
   }
 
   ValueId build(LayerBuilder& builder, ValueId x) const override {
-    const Shape& shape = builder.shape(x);
+    const Shape shape = builder.shape(x);
     if (shape.rank() != 2 || shape[1] != in_) builder.refuse_input(x, words());
     const Index length = shape[0];
     const ValueId q = by_head(builder, projected(builder, x, "q_proj", in_, keys_), length, keys_, "queries");

@@ -43,7 +43,7 @@ class Convolution final : public Layer {
   double weights() const override { return static_cast<double>(weight_shape().elements()); }
 
   ValueId build(LayerBuilder& builder, ValueId x) const override {
-    const Shape& shape = builder.shape(x);
+    const Shape shape = builder.shape(x);
     if (shape.rank() != window_.axes() + 1 || shape[0] != in_) builder.refuse_input(x, words());
     std::vector<ValueId> inputs{x};
     const Index terms = in_ / groups_ * window_.taps();

@@ -33,7 +33,7 @@ class Dense final : public Layer {
   double weights() const override { return static_cast<double>(in_) * static_cast<double>(out_); }
 
   ValueId build(LayerBuilder& builder, ValueId x) const override {
-    const Shape& shape = builder.shape(x);
+    const Shape shape = builder.shape(x);
     if (shape.rank() == 0 || shape.back() != in_) {
       const bool flat = shape.elements() == in_;
       builder.refuse_input(x, std::to_string(in_) + " features",

@@ -42,7 +42,7 @@ class LayerBuilder {
   LayerBuilder(ChainState& state, std::string path, std::string type, Extent at, std::string origin)
       : state_(state), path_(std::move(path)), type_(std::move(type)), origin_(std::move(origin)), at_(at) {}
 
-  const Shape& shape(ValueId value) const { return state_.graph.shape(value); }
+  Shape shape(ValueId value) const { return state_.graph.shape(value); }
   /// Where the layer's input comes from: "the input", "layer 3".
   const std::string& origin() const { return origin_; }
   Initializer init() const { return state_.init; }

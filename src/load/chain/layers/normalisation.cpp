@@ -47,7 +47,7 @@ class BatchNorm final : public Layer {
   double weights() const override { return 4 * static_cast<double>(channels_); }
 
   ValueId build(LayerBuilder& builder, ValueId x) const override {
-    const Shape& shape = builder.shape(x);
+    const Shape shape = builder.shape(x);
     if (shape.rank() == 0 || shape[0] != channels_)
       builder.refuse_input(x, std::to_string(channels_) + " channels along the first axis");
     std::vector<ValueId> inputs{x};
@@ -88,7 +88,7 @@ class GroupNorm final : public Layer {
   double weights() const override { return 2 * static_cast<double>(channels_); }
 
   ValueId build(LayerBuilder& builder, ValueId x) const override {
-    const Shape& shape = builder.shape(x);
+    const Shape shape = builder.shape(x);
     if (shape.rank() < 2 || shape[0] != channels_) {
       builder.refuse_input(
           x, std::to_string(channels_) + " channels along the first axis and at least one more axis");

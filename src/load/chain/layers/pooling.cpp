@@ -61,7 +61,7 @@ class AdaptivePool final : public Layer {
   InputNeed input() const override { return any_channels(static_cast<Index>(out_.size())); }
 
   ValueId build(LayerBuilder& builder, ValueId x) const override {
-    const Shape& shape = builder.shape(x);
+    const Shape shape = builder.shape(x);
     const std::size_t axes = out_.size();
     if (shape.rank() != static_cast<Index>(axes) + 1) builder.refuse_input(x, input().words);
     Window window;
