@@ -105,7 +105,8 @@ ValueId LayerBuilder::constant(const std::string& name, const Shape& shape, doub
 }
 
 void LayerBuilder::require_last_axes(ValueId x, const Shape& axes) const {
-  const std::vector<Index> lengths = shape(x).lengths();
+  const Shape own = shape(x);
+  const std::vector<Index>& lengths = own.lengths();
   const std::vector<Index>& wanted = axes.lengths();
   const bool fits =
       lengths.size() >= wanted.size() && std::equal(wanted.rbegin(), wanted.rend(), lengths.rbegin());
