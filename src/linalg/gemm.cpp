@@ -5,7 +5,7 @@
 #include "tangra/base/error.h"
 #include "tangra/linalg/blocking.h"
 #include "tangra/linalg/gemm_reference.h"
-#include "tangra/linalg/micro_kernel.h"
+#include "tangra/linalg/simd/micro_kernel.h"
 
 namespace tangra::linalg {
 namespace {

@@ -1,7 +1,7 @@
 #include "tangra/linalg/packed.h"
 
 #include "tangra/linalg/blocking.h"
-#include "tangra/linalg/micro_kernel.h"
+#include "tangra/linalg/simd/micro_kernel.h"
 
 namespace tangra::linalg {
 namespace {

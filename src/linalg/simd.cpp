@@ -1,7 +1,7 @@
 #include "tangra/linalg/simd.h"
 
 // clang-format off
-#include "tangra/linalg/highway_targets.h"  // before Highway
+#include "tangra/linalg/simd/highway_targets.h"  // before Highway
 #include "hwy/highway.h"
 #include "tangra/base/error.h"
 // clang-format on

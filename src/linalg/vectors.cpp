@@ -1,5 +1,5 @@
 // clang-format off
-#include "tangra/linalg/highway_targets.h"  // before Highway
+#include "tangra/linalg/simd/highway_targets.h"  // before Highway
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "tangra/linalg/vectors.cpp"
 #include "hwy/foreach_target.h"
@@ -8,7 +8,7 @@
 #include <array>
 #include <cmath>
 
-#include "tangra/linalg/vector_kernels.h"
+#include "tangra/linalg/simd/vector_kernels.h"
 #include "tangra/linalg/vectors.h"
 
 HWY_BEFORE_NAMESPACE();

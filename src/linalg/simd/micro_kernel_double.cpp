@@ -1,9 +1,9 @@
 // clang-format off
-#include "tangra/linalg/highway_targets.h"  // before Highway
+#include "tangra/linalg/simd/highway_targets.h"  // before Highway
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "tangra/linalg/micro_kernel_double.cpp"
+#define HWY_TARGET_INCLUDE "tangra/linalg/simd/micro_kernel_double.cpp"
 #include "hwy/foreach_target.h"
-#include "tangra/linalg/micro_kernel-inl.h"
+#include "tangra/linalg/simd/micro_kernel-inl.h"
 // clang-format on
 
 HWY_BEFORE_NAMESPACE();

@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "hwy/highway.h"
-#include "tangra/linalg/micro_kernel.h"
+#include "tangra/linalg/simd/micro_kernel.h"
 
 // Accumulators stay in registers only where every loop over them is unrolled, which g++ has to be told.
 #define TANGRA_UNROLL _Pragma("GCC unroll 16")
