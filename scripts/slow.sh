@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
-# MNIST pictures with its eigenvalues, and the benchmarks.
+# MNIST pictures with its eigenvalues, that of a residual network with 20 layers, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [fuzz] [mnist] [bench]        without arguments all
+#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [bench]        without arguments all
 #
 # fuzz runs for FUZZ_SECONDS (default 600); build/fuzz/corpus grows from run to run.
 # mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
-# memory and 400 MB of disk.
+# memory and 400 MB of disk; resnet wants CIFAR-10's files there in the same way, and 5 GiB of memory.
 set -euo pipefail
 start=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -58,6 +58,16 @@ run_mnist() {
   rm -r "$work"
 }
 
+run_resnet() {
+  echo "== 100 pictures of CIFAR-10, a residual network with 20 layers, trace over 10 outputs"
+  cmake --preset default --log-level=WARNING
+  cmake --build --preset default --parallel "$jobs" --target tangra_cli write_networks
+  mkdir -p "$work"
+  build/default/tests/networks/write_networks "$work"
+  build/default/bin/tangra kernel "$work/resnet20.onnx" cifar10 --n 100 --reduce trace -o "$work/K.npy" --force
+  rm -r "$work"
+}
+
 run_bench() {
   echo "== benchmarks (medians of 5)"
   scripts/install.sh --bench
@@ -70,16 +80,16 @@ run_bench() {
 }
 
 scripts/install.sh
-(($#)) || set -- tsan fuzz mnist bench
+(($#)) || set -- tsan fuzz mnist resnet bench
 for step in "$@"; do
   case "$step" in
-    tsan | fuzz | mnist | bench) "run_$step" ;;
+    tsan | fuzz | mnist | resnet | bench) "run_$step" ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
-      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, bench)" >&2
+      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, bench)" >&2
       exit 2
       ;;
   esac

@@ -3,6 +3,7 @@
 #include <fstream>
 
 #include "load/onnx/file.h"
+#include "networks/networks.h"
 
 namespace {
 
@@ -66,8 +67,17 @@ int main(int count, char** arguments) {
   const std::filesystem::path folder = arguments[1];
   std::filesystem::create_directories(folder);
   int number = 0;
-  for (const File& file : {image_network(), attention(), masks()}) {
-    std::ofstream(folder / ("seed" + std::to_string(number++) + ".onnx"), std::ios::binary) << file.bytes();
+  const auto write = [&](const std::string& bytes) {
+    std::ofstream(folder / ("seed" + std::to_string(number++) + ".onnx"), std::ios::binary) << bytes;
+  };
+  for (const File& file : {image_network(), attention(), masks()}) write(file.bytes());
+  namespace networks = tangra::test::networks;
+  for (const auto& family :
+       {networks::picture_networks(), networks::sequence_networks(), networks::sharing_networks()}) {
+    for (const networks::Network& network : family) {
+      write(network.file({"N", true}));
+      write(network.file({1, false}));
+    }
   }
   return 0;
 }

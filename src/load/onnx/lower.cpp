@@ -78,6 +78,12 @@ Place Lower::place(std::size_t input) const {
   return place;
 }
 
+Place Lower::read_place(const Shape& from, const BatchPlace& place, const Shape& to) {
+  const std::vector<BatchPlace> places = likely_places(from, place, to);
+  if (places.empty()) return std::nullopt;
+  return assembly_.readings.chosen(from, place, to, places);
+}
+
 const Array* Lower::constant(std::size_t input) const {
   if (!has(input)) return nullptr;
   const Fact& fact = in(input);

@@ -51,7 +51,7 @@ class Assembly {
 
   ops::GraphBuilder builder;
   Readings& readings;
-  bool is_for_one = false;  ///< the file fixes the number of samples to 1
+  Index samples = 0;  ///< for which the file is made; 0: any number
 
   /// `wanted`, or with a number behind it where that is taken.
   std::string fresh(const std::string& wanted);
@@ -116,9 +116,13 @@ class Lower {
   std::vector<ValueId> apply_many(const std::string& op, std::vector<ValueId> inputs, Attributes attributes);
   Shape graph_shape(ValueId id) const { return assembly_.builder.shape(id); }
   ValueId shaped(ValueId id, const Shape& shape) { return assembly_.shaped(id, shape); }
-  Readings& readings() { return assembly_.readings; }
   /// A length of 1 in the file may stand for the samples: it was exported for one.
-  bool is_for_one() const { return assembly_.is_for_one; }
+  bool is_for_one() const { return assembly_.samples == 1; }
+  /// The number of samples for which the file is made, 0: any.
+  Index samples_in_file() const { return assembly_.samples; }
+  /// Where the samples are in `to`, a shape for one sample whose axes do not say; chosen among several
+  /// (Readings). Nothing where they cannot be told apart in it.
+  Place read_place(const Shape& from, const BatchPlace& place, const Shape& to);
 
   /// Says what an output is: entries of the graph's value `id`, with this ONNX shape.
   void result(std::size_t output, ValueId id, Shape shape, Place place, std::optional<DType> type = {});

@@ -155,7 +155,7 @@ InputPlan plan_input(const FileModel& model, const ValueInfo& info, const OnnxOp
   for (std::size_t k = 0, from = 0; k < stated.size(); ++k) {
     if (k == axis) {
       plan.shape.append(1);
-      plan.is_one = stated[k].fixed == Index{1};
+      plan.samples = stated[k].fixed.value_or(0);
       continue;
     }
     const auto length = lengths[from++];

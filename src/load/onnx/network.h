@@ -28,7 +28,7 @@ struct InputPlan {
   Shape shape;   ///< with ONNX's rank
   Shape sample;  ///< without the axis of the samples
   Place place;
-  bool is_one = false;  ///< the file fixes the number of samples to 1
+  Index samples = 0;  ///< for which the file is made; 0: any number
 };
 
 /// Throws Error(input) where a length is not known.

@@ -59,17 +59,17 @@ class Network {
 
  private:
   void add_inputs() {
-    bool all_one = true;
+    std::optional<Index> samples;
     for (const ValueInfo& info : model_.inputs) {
       if (!needed_.values.contains(info.name)) continue;
       const InputPlan plan = plan_input(model_, info, options_);
-      all_one = all_one && (!plan.place || plan.is_one);
+      if (plan.place && (!samples || plan.samples == 0)) samples = plan.samples;
       Fact fact{.type = plan.type, .shape = plan.shape, .place = plan.place, .folded = nullptr};
       fact.id = assembly_.builder.input(assembly_.fresh(plan.name), plan.sample);
       fact.dependence = Dependence::samples;
       facts_[plan.name] = std::move(fact);
     }
-    assembly_.is_for_one = all_one;
+    assembly_.samples = samples.value_or(0);
   }
 
   void add_initializers() {

@@ -103,6 +103,14 @@ void slice(Lower& call) {
   call.result(0, y, frame.back(call.graph_shape(y)), place);
 }
 
+/// x[0] along the samples, in a file for one sample: that sample.
+bool takes_the_sample(const Lower& call, const Place& place, Index axis, const Fact& indices) {
+  if (!call.is_for_one() || !place || place->axis != axis || !place->alone()) return false;
+  if (!indices.is_parameter_free() || indices.shape.rank() != 0) return false;
+  const Index entry = integers_of(indices.folded ? indices.folded->one : *call.constant(1))[0];
+  return entry == 0 || entry == -1;
+}
+
 /// By constant indices a choice of entries; by indices that are data (tokens) a look-up.
 void gather(Lower& call) {
   Fact &x = call.in(0), &indices = call.in(1);
@@ -112,6 +120,7 @@ void gather(Lower& call) {
   for (const Index length : indices.shape) shape.append(length);
   for (Index a = axis + 1; a < x.shape.rank(); ++a) shape.append(x.shape[a]);
   Place place = call.place(0);
+  if (takes_the_sample(call, place, axis, indices)) return call.alias(0, x, shape, std::nullopt);
   if (place && place->axis == axis) call.refuse_mixing("it takes some of the samples");
   if (place && place->axis > axis) place->axis += indices.shape.rank() - 1;
   if (indices.is_parameter_free()) {

@@ -17,11 +17,7 @@ void reshape_to(Lower& call, const Shape& one, const std::optional<Shape>& two, 
   const auto [fits, axis] = two ? doubled_axis(one, *two) : Doubled{.fits = false, .axis = std::nullopt};
   Place found = fits && axis ? place_along(x.shape, *place, one, *axis) : std::nullopt;
   // [1, -1] in a file for one sample means that sample, though it could be read otherwise.
-  if (!found || (!found->alone() && states_number)) {
-    const std::vector<BatchPlace> likely = likely_places(x.shape, *place, one);
-    if (!likely.empty() && (!found || likely.front().alone()))
-      found = call.readings().chosen(x.shape, *place, one, likely);
-  }
+  if (!found || (!found->alone() && states_number)) found = call.read_place(x.shape, *place, one);
   if (!found) {
     call.refuse_mixing("the new shape does not keep the samples apart (" + to_string(x.shape) + " to " +
                        to_string(one) + ")");
@@ -35,9 +31,14 @@ void reshape(Lower& call) {
   if (!wanted) call.refuse("the new shape is missing");
   const Fact& x = call.in(0);
   const auto one = reshaped(x.shape, wanted->one, zero);
-  if (!one)
+  if (!one) {
+    const Index made_for = call.samples_in_file();
     call.refuse("the new shape does not fit", to_string(Shape(wanted->one)),
-                "as many entries as " + to_string(x.shape));
+                "as many entries as " + to_string(x.shape) +
+                    (made_for > 1 ? " (the file is made for " + std::to_string(made_for) +
+                                        " samples: export it for one, or for any number)"
+                                  : ""));
+  }
   const bool literal = call.is_for_one() && wanted->one == wanted->two &&
                        std::ranges::find(wanted->one, Index{1}) != wanted->one.end();
   reshape_to(call, *one, reshaped(x.shape_two(), wanted->two, zero), literal);
@@ -58,10 +59,10 @@ std::optional<std::vector<Index>> axes_of(Lower& call) {
   return call.integers_of("axes", 1);
 }
 
-/// Without axes, those that have length 1 for any number of samples.
+/// Without axes, those that have length 1: for any number of samples, unless the file holds for one alone.
 void squeeze(Lower& call) {
   Fact& x = call.in(0);
-  const Shape two = x.shape_two();
+  const Shape two = call.is_for_one() ? x.shape : x.shape_two();
   std::vector<bool> gone(static_cast<std::size_t>(x.shape.rank()), false);
   if (const auto axes = axes_of(call)) {
     for (const Index axis : *axes) gone[static_cast<std::size_t>(call.axis(axis, x.shape.rank()))] = true;
@@ -77,10 +78,14 @@ void squeeze(Lower& call) {
       continue;
     }
     if (x.shape[axis] != 1) call.refuse("an axis to squeeze is longer than 1", to_string(x.shape));
-    if (place && axis == place->axis) call.refuse_mixing("it takes away the axis of the samples");
     if (place && axis < place->axis) ++before;
   }
-  if (place) place->axis -= before;
+  if (place && gone[static_cast<std::size_t>(place->axis)]) {
+    if (!call.is_for_one() || !place->alone()) call.refuse_mixing("it takes away the axis of the samples");
+    place = std::nullopt;  // what is left is that sample's, whatever becomes of its axes
+  } else if (place) {
+    place->axis -= before;
+  }
   call.alias(0, x, shape, place);
 }
 

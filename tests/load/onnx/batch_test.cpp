@@ -21,6 +21,11 @@ void expect_mixing(const File& file, const std::string& node) {
   EXPECT_NE(text.find(node), std::string::npos) << text;
 }
 
+Shape shape_of_output(const File& file) {
+  const Graph graph = loaded(file.bytes());
+  return graph.shape(graph.outputs[0]);
+}
+
 File with_input(Index opset = 17) {
   return File(opset).input("x", {"N", 3, 4});
 }
@@ -105,6 +110,39 @@ TEST(OnnxBatch, WhatFollowsShowsWhereItIs) {
       .node("MatMul", {"h", "a"}, {"b"})
       .output("b");
   expect_mixing(both, "N_");
+}
+
+TEST(OnnxBatch, AFileForSeveralSamplesSaysSoWhereItCannotBeRead) {
+  const auto flat = [](Index rows) {
+    File file = File().input("x", {5, 3, 4}).initializer(integers("i", {2}, {rows, 12}));
+    return file.node("Reshape", {"x", "i"}, {"y"}).output("y");
+  };
+  EXPECT_EQ(shape_of_output(flat(-1)), (Shape{12}));
+  EXPECT_NE(message(flat(5)).find("made for 5 samples"), std::string::npos) << message(flat(5));
+}
+
+TEST(OnnxBatch, AFileForOneSampleMayDropItsAxis) {
+  const auto squeezed = [](const Axis& batch, bool by_axis) {
+    File file = File()
+                    .input("x", {batch, 3, 4})
+                    .initializer(weights("w", {4, 2}))
+                    .initializer(integers("a", {1}, {0}));
+    file.node("Squeeze", by_axis ? std::vector<std::string>{"x", "a"} : std::vector<std::string>{"x"}, {"s"});
+    return file.node("MatMul", {"s", "w"}, {"m"})
+        .node("Softmax", {"m"}, {"y"}, {attribute("axis", Index{0})})
+        .output("y");
+  };
+  const auto first = [](const Axis& batch, Index index) {
+    File file = File().input("x", {batch, 3, 4}).initializer(integers("i", {}, {index}));
+    return file.node("Gather", {"x", "i"}, {"s"}).node("ReduceSum", {"s"}, {"y"}).output("y");
+  };
+  for (const bool by_axis : {true, false})
+    EXPECT_EQ(shape_of_output(squeezed(1, by_axis)), (Shape{3, 2})) << by_axis;
+  expect_mixing(squeezed("N", true), "N_s");
+  expect_mixing(squeezed("N", false), "N_y");  // the axis stays, so 0 is another one
+  EXPECT_EQ(shape_of_output(first(1, 0)), (Shape{1, 1}));
+  expect_mixing(first("N", 0), "N_s");
+  expect_mixing(first(1, 2), "N_s");
 }
 
 TEST(OnnxBatch, RefusesWhatMixesSamples) {
