@@ -45,6 +45,15 @@ TEST(Values, Seeds) {
   }
 }
 
+TEST(Values, Shapes) {
+  EXPECT_EQ(parse_shape("1,28,28", "--input-shape"), (Shape{1, 28, 28}));
+  EXPECT_EQ(parse_shape("7", "--input-shape"), (Shape{7}));
+  for (const char* bad :
+       {"", ",", "1,", ",1", "0", "1,0", "-1", "1;2", "1, 2", "1x28", "1.5", "99999999999999999999"}) {
+    EXPECT_EQ(test::error_of([&] { parse_shape(bad, "--input-shape"); }).kind(), ErrorKind::usage) << bad;
+  }
+}
+
 TEST(Terminal, ShowsWhatATerminalWouldObey) {
   EXPECT_EQ(harmless("Grüße →\n\t."), "Grüße →\n\t.");
   EXPECT_EQ(harmless("\x1b[31m\r\a\x7f"), R"(\x1b[31m\x0d\x07\x7f)");

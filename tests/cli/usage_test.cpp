@@ -114,9 +114,36 @@ TEST(Usage, BadValues) {
   expect_refused(with({"--precision", "float16"}), 2, {"--precision", "float32, float64"});
   expect_refused(with({"--init", "xavier"}), 2, {"xavier", "glorot_uniform"});
   expect_refused(with({"--reduce", "average"}), 2, {"--reduce", "average"});
+  expect_refused(with({"--input-shape", "8x8"}), 2, {"--input-shape", "8x8", "1,28,28"});
   for (const char* seed : {"-1", "18446744073709551616", "1.5", "", "7x"}) {
     expect_refused(with({"--seed", seed}), 2, {"--seed", "18446744073709551615"});
   }
+}
+
+TEST(Usage, WeightsFromAFileAreNotDrawn) {
+  for (const std::string command : {"summary", "jacobian", "kernel", "verify", "spectrum", "jvp", "vjp"}) {
+    std::vector<std::string> words{command, one_output};
+    if (command != "summary") words.emplace_back("digits");
+    if (command == "spectrum") words.insert(words.end(), {"--reduce", "sum"});
+    if (command == "jvp") words.insert(words.end(), {"--tangent", "T.npz"});
+    if (command == "vjp") words.insert(words.end(), {"--cotangent", "C.npy"});
+    words.insert(words.end(), {"--weights", "W.npz", "--seed", "0"});
+    expect_refused(tangra(words), 2, {"--seed", "leave --weights out"});
+    words[words.size() - 2] = "--init";
+    words.back() = "he";
+    expect_refused(tangra(words), 2, {"--init", "leave --weights out"});
+  }
+}
+
+TEST(Usage, TheShapeOfTheInputIsAskedForByName) {
+  const std::string net = "Chain(Conv((3, 3), 1 => 2), GlobalMeanPool(), flatten)";
+  expect_refused(tangra({"summary", net}), 3, {"chain:1:7", "layer 0 (Conv)", "--input-shape 1,32,32"});
+  EXPECT_TRUE(contains(tangra({"summary", net, "--input-shape", "1,9,8"}).out, "2 x 7 x 6"));
+  expect_refused(tangra({"kernel", net, "digits", "--n", "2", "--reduce", "sum", "--input-shape", "1,9,9"}),
+                 3, {"the samples do not fit the network", "64 features", "(1, 9, 9)"});
+  EXPECT_EQ(
+      tangra({"kernel", net, "digits", "--n", "2", "--reduce", "sum", "--input-shape", "1,4,16"}).exit_code,
+      0);
 }
 
 TEST(Usage, TheLargestSeedIsASeed) {

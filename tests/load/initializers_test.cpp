@@ -85,6 +85,75 @@ TEST(Initializers, FollowTheirFormulas) {
   }
 }
 
+TEST(Initializers, CountTheFansOfEveryLayer) {
+  const struct {
+    const char* text;
+    Shape input;
+    const char* name;
+    double in, out, pytorch_in;
+  } layers[] = {
+      {"Conv((3, 2), 4 => 6)", {4, 5, 5}, "0.weight", 24, 36, 24},
+      {"Conv((3, 2), 4 => 6)", {4, 5, 5}, "0.bias", 24, 36, 24},
+      {"Conv((3, 2), 4 => 6; groups = 2)", {4, 5, 5}, "0.weight", 12, 36, 12},
+      {"Conv((5,), 2 => 3)", {2, 7}, "0.weight", 10, 15, 10},
+      {"CrossCor((3, 2), 4 => 6)", {4, 5, 5}, "0.weight", 24, 36, 24},
+      {"DepthwiseConv((3, 3), 4 => 8)", {4, 5, 5}, "0.weight", 9, 72, 9},
+      {"ConvTranspose((3, 2), 4 => 6)", {4, 5, 5}, "0.weight", 24, 36, 36},
+      {"ConvTranspose((3, 2), 4 => 6)", {4, 5, 5}, "0.bias", 24, 36, 36},
+      {"ConvTranspose((3, 2), 4 => 6; groups = 2)", {4, 5, 5}, "0.weight", 12, 36, 18},
+      {"Bilinear((3, 3) => 2)", {3}, "0.weight", 9, 2, 3},
+      {"MultiHeadAttention(6 => (4, 10) => 3; nheads = 2)", {5, 6}, "0.q_proj.weight", 6, 4, 6},
+      {"MultiHeadAttention(6 => (4, 10) => 3; nheads = 2)", {5, 6}, "0.v_proj.weight", 6, 10, 6},
+      {"MultiHeadAttention(6 => (4, 10) => 3; nheads = 2)", {5, 6}, "0.out_proj.weight", 10, 3, 10},
+      {"MultiHeadAttention(6 => 6 => 3; nheads = 2, bias = true)", {5, 6}, "0.out_proj.bias", 6, 3, 6}};
+  for (const std::string_view init : initializer_names()) {
+    for (const auto& [text, input, name, in, out, pytorch_in] : layers) {
+      const Graph graph = load_chain(text, {.init = std::string(init), .seed = 11, .shape = input});
+      const ParameterId id = graph.find_parameter(name);
+      const auto drawn = graph.parameter(id).data.as<float>();
+      const RandomStream stream(11, static_cast<std::uint64_t>(id));
+      const bool bias = graph.parameter(id).role == ParameterRole::bias;
+      for (std::size_t i = 0; i < drawn.size(); ++i) {
+        const auto wanted = static_cast<float>(expected(initializer_of(init, "here"), bias, stream, i,
+                                                        init == "pytorch" ? pytorch_in : in, out));
+        ASSERT_FLOAT_EQ(drawn[i], wanted) << text << " " << name << " " << init;
+      }
+    }
+  }
+}
+
+TEST(Initializers, GainsAreOneAndShiftsZeroButUnderOnes) {
+  const std::string text = "Chain(LayerNorm(3), Scale(3), GroupNorm(3, 1), BatchNorm(3))";
+  for (const std::string_view init : initializer_names()) {
+    const Graph graph = load_chain(text, {.init = std::string(init), .shape = Shape{3, 3}});
+    for (const Parameter& own : graph.parameters) {
+      const bool one =
+          own.name.ends_with("weight") || own.name.ends_with("var") || (init == "ones" && own.trainable);
+      for (const float entry : own.data.as<float>())
+        EXPECT_EQ(entry, one ? 1.0F : 0.0F) << own.name << " " << init;
+    }
+  }
+}
+
+TEST(Initializers, EmbeddingsAreNormalUnlessTheySayOtherwise) {
+  const auto drawn = [](const std::string& layer, const std::string& init) {
+    const Graph graph = load_chain(layer, {.init = init, .seed = 3, .shape = Shape{4}});
+    const auto own = entries(graph, "0.weight");
+    return std::vector<float>(own.begin(), own.end());
+  };
+  const RandomStream stream(3, 0);
+  for (const std::string init : {"", "glorot_uniform", "normal", "lecun", "he", "pytorch"}) {
+    const std::vector<float> own = drawn("Embedding(7 => 2)", init);
+    for (std::size_t i = 0; i < own.size(); ++i)
+      EXPECT_EQ(own[i], static_cast<float>(stream.normal(i))) << init;
+  }
+  EXPECT_EQ(drawn("Embedding(7 => 2)", "ones"), std::vector<float>(14, 1.0F));
+  // Its own initialiser counts as that of the matrix from 7 to 2.
+  EXPECT_EQ(drawn("Embedding(7 => 2; init = he)", "")[5],
+            static_cast<float>(stream.normal(5) * std::sqrt(2.0 / 7)));
+  EXPECT_EQ(drawn("Embedding(7 => 2; init = normal)", "ones")[5], static_cast<float>(stream.normal(5)));
+}
+
 TEST(Initializers, HaveTheVarianceThatTheyPromise) {
   constexpr Index in = 300, out = 100, count = in * out;
   const std::pair<Initializer, double> variances[] = {{Initializer::glorot_uniform, 2.0 / (in + out)},

@@ -107,6 +107,25 @@ TEST(Model, TakesItsParameterisation) {
   EXPECT_EQ(error_of({.text = text, .init = "zeros"}).kind(), ErrorKind::usage);
 }
 
+TEST(Model, WeightsFromAFileAndDrawnOnesExcludeOneAnother) {
+  const ModelSpec sound[] = {{.text = text, .init = "he", .seed = 3}, {.text = text, .weights = "w.npz"}};
+  for (const ModelSpec& spec : sound) EXPECT_NO_THROW(spec.validate());
+  const Error init =
+      test::error_of([] { ModelSpec{.text = text, .init = "he", .weights = "w.npz"}.validate(); });
+  EXPECT_EQ(init.kind(), ErrorKind::usage);
+  EXPECT_EQ(init.complaint().where, "--init");
+  const Error seed =
+      test::error_of([] { ModelSpec{.text = text, .seed = 0, .weights = "w.npz"}.validate(); });
+  EXPECT_EQ(seed.kind(), ErrorKind::usage);
+  EXPECT_EQ(seed.complaint().where, "--seed");
+}
+
+TEST(Model, TakesTheShapeThatIsAskedFor) {
+  const Graph graph =
+      load_model({.text = "Conv((3, 3), 1 => 2)", .input = Shape{784}, .input_shape = Shape{1, 28, 28}});
+  EXPECT_EQ(graph.shape(graph.inputs[0]), (Shape{1, 28, 28}));
+}
+
 TEST(Model, TakesTheShapeOfTheData) {
   const Graph graph = load_model({.text = "Chain(relu)", .input = Shape{4}});
   EXPECT_EQ(graph.shape(graph.inputs[0]), (Shape{4}));

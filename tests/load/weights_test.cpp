@@ -128,6 +128,31 @@ TEST_P(Weights, OfAnAbsentFileAreRefused) {
   EXPECT_EQ(test::error_of([&] { read_weights(graph, path()); }).kind(), ErrorKind::input);
 }
 
+TEST(WeightsOfNorms, IncludeTheRunningStatistics) {
+  const test::TemporaryFolder folder;
+  const std::filesystem::path path = folder / "w.npz";
+  const std::string norm = "Chain(Dense(2 => 3), BatchNorm(3))";
+  Graph graph = load_chain(norm);
+  formats::NamedArrays arrays;
+  for (const Parameter& own : graph.parameters) {
+    Tensor<float> entries(own.data.shape());
+    for (Index k = 0; k < entries.size(); ++k) entries[k] = static_cast<float>(arrays.size() + 1);
+    arrays.emplace_back(own.name, Array(entries));
+  }
+  // As PyTorch's state_dict has it; tangra computes nothing with it.
+  arrays.emplace_back("1.num_batches_tracked", Array(Tensor<std::int64_t>(Shape{})));
+  formats::write_npz(path, arrays);
+  read_weights(graph, path);
+  const ParameterId mean = graph.find_parameter("1.running_mean");
+  EXPECT_EQ(graph.parameter(mean).data.as<float>()[0], 5.0F);
+  EXPECT_FALSE(graph.parameter(mean).trainable);
+  EXPECT_EQ(graph.parameter(graph.find_parameter("1.running_var")).data.as<float>()[2], 6.0F);
+
+  arrays.back().first = "0.num_batches_tracked";  // of a layer that counts none
+  formats::write_npz(path, arrays);
+  EXPECT_EQ(test::error_of([&] { read_weights(graph, path); }).kind(), ErrorKind::input);
+}
+
 TEST(WeightsFormat, IsToldByTheName) {
   Graph graph = network(1);
   EXPECT_EQ(test::error_of([&] { write_weights(graph, "weights.bin"); }).kind(), ErrorKind::usage);

@@ -114,6 +114,18 @@ TEST(RunJacobian, OfAHiddenValueByANamedParameter) {
   }
 }
 
+TEST(RunJacobian, OfANestedChainByItsName) {
+  JacobianSpec spec = spec_of({"parameters"});
+  spec.model.text = "Chain(Dense(64 => 5, tanh), inner = Chain(Dense(5 => 4), tanh), Dense(4 => 2))";
+  spec.of = "inner";
+  const auto by_name = arrays_of(run_jacobian(spec));
+  spec.of = "inner.1";
+  const auto by_layer = arrays_of(run_jacobian(spec));
+  EXPECT_EQ(by_name.at("output").shape(), (Shape{samples, 4}));
+  const Tensor<double>& jacobian = by_name.at("jacobian:0.weight");
+  EXPECT_TRUE(std::ranges::equal(jacobian, by_layer.at("jacobian:0.weight")));
+}
+
 TEST(RunJacobian, RefusesUnknownNames) {
   EXPECT_EQ(test::error_of([] { run_jacobian(spec_of({"0.wait"})); }).kind(), ErrorKind::usage);
   JacobianSpec spec = spec_of({"input"});

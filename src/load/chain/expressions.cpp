@@ -99,7 +99,7 @@ std::vector<Index> read_lengths(const Source& source, const Expression& expressi
   if (count >= 3) example = count == 3 ? "(3, 3, 3)" : count == 4 ? "(1, 1, 2, 2)" : "(1, 1, 2, 2, 0, 0)";
   const bool sound = expression.kind == Kind::tuple && !expression.arguments.empty() &&
                      (count == 0 || expression.arguments.size() == count);
-  if (!sound) fail(source, expression.at, what + " does not fit", "a form such as " + example);
+  if (!sound) fail(source, expression.at, what + " cannot be this", "a form such as " + example);
   std::vector<Index> lengths;
   for (const Argument& argument : expression.arguments) {
     if (!argument.keyword.empty()) fail(source, argument.keyword_at, "a tuple has no names", example);
