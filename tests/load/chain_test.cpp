@@ -5,6 +5,7 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <sstream>
 
 #include "support/support.h"
 
@@ -121,6 +122,18 @@ TEST(Chain, ScalesParametersUnderTheNtkParameterisation) {
   EXPECT_EQ(graph.parameter_type(), DType::float32);
 }
 
+/// The shape behind "--input-shape " in a comment, where the text leaves that of its input open.
+std::optional<Shape> shape_in(const std::string& text) {
+  const std::string option = "--input-shape ";
+  const std::size_t at = text.find(option);
+  if (at == std::string::npos) return std::nullopt;
+  std::istringstream rest(text.substr(at + option.size()));
+  Shape shape;
+  char comma = ',';
+  for (Index length = 0; comma == ',' && rest >> length; rest.get(comma)) shape.append(length);
+  return shape;
+}
+
 TEST(Chain, ReadsTheExamplesOfItsPage) {
   std::ifstream page(std::filesystem::path(TANGRA_PROJECT) / "docs/chain.md");
   ASSERT_TRUE(page.is_open());
@@ -131,7 +144,7 @@ TEST(Chain, ReadsTheExamplesOfItsPage) {
       example = "# docs/chain.md\n";
     } else if (line == "```" && !example.empty()) {
       ++examples;
-      const Graph graph = load_chain(example);
+      const Graph graph = load_chain(example, {.shape = shape_in(example)});
       // Where the comments name parameters, those are the network's.
       for (const Parameter& parameter : graph.parameters) {
         if (example.find(".weight") == std::string::npos) continue;
@@ -142,7 +155,7 @@ TEST(Chain, ReadsTheExamplesOfItsPage) {
       example += line + "\n";
     }
   }
-  EXPECT_EQ(examples, 2);
+  EXPECT_EQ(examples, 4);
 }
 
 TEST(Parameterization, ReadsItsTexts) {
