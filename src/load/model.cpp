@@ -113,12 +113,15 @@ Graph load_graph(const ModelSpec& spec) {
 }  // namespace
 
 void ModelSpec::validate() const {
-  if (weights.empty() || (init.empty() && !seed)) return;
-  throw Error(ErrorKind::usage, {.what = "the weights come from a file, so that none are drawn",
-                                 .where = init.empty() ? "--seed" : "--init",
-                                 .got = init.empty() ? std::to_string(*seed) : init,
+  const bool onnx = std::filesystem::path(text).extension() == ".onnx" && !is_chain_text(text);
+  const bool scaled = onnx && parameterization != "standard";
+  if ((weights.empty() && !onnx) || (init.empty() && !seed && !scaled)) return;
+  throw Error(ErrorKind::usage, {.what = onnx ? "an ONNX file brings its own parameters, so that none are drawn"
+                                              : "the weights come from a file, so that none are drawn",
+                                 .where = !init.empty() ? "--init" : seed ? "--seed" : "--parameterization",
+                                 .got = !init.empty() ? init : seed ? std::to_string(*seed) : parameterization,
                                  .expected = {},
-                                 .cure = "Leave it out, or leave --weights out"});
+                                 .cure = onnx ? "Leave it out" : "Leave it out, or leave --weights out"});
 }
 
 bool is_chain_text(const std::string& text) {

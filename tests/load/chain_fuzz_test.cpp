@@ -17,6 +17,20 @@ const std::string long_text =
     "relu)),\n"
     "  softplus, Dense(4 => 3), log_softmax,\n);";
 
+const std::string text_of_images =
+    "Chain(Conv((3, 2), 2 => 4, relu; stride = (2, 1), pad = (1, 0, 2, 1), groups = 2), MaxPool((2, 2); pad "
+    "= "
+    "SamePad()),\n"
+    "  BatchNorm(4, tanh; eps = 1f-4), SkipConnection(DepthwiseConv((1, 1), 4 => 4), (a, b) -> cat(a, b; "
+    "dims = 3)),\n"
+    "  ConvTranspose((2, 2), 8 => 2; outpad = (1, 0), bias = false), GroupNorm(2, 1), AdaptiveMeanPool((3, "
+    "4)),\n"
+    "  x -> reshape(x, 6, 4, :), LayerNorm((6, 4)), Scale(6), SkipConnection(Chain(MultiHeadAttention(\n"
+    "  6 => (4, 6) => 6; nheads = 2), first), .+), x -> permutedims(x, (2, 1, 3)), x -> mean(x; dims = (1, "
+    "2)),\n"
+    "  flatten, Bilinear((1, 1) => 9), Dropout(0.5), Embedding(3 => 2), Parallel((x...) -> hcat(x...), relu, "
+    "tanh))";
+
 /// Weights of all layers, so that a text whose widths grew by an edit is not built.
 double weights(const LayerSpec& layer) {
   double sum = layer.layer ? layer.layer->weights() : layer.join.layer ? layer.join.layer->weights() : 0;
@@ -27,7 +41,8 @@ double weights(const LayerSpec& layer) {
 /// Whether the text is a network. Anything but an Error that comes out fails the test.
 bool accepts(const std::string& text) {
   try {
-    if (weights(read_layers({.text = text, .name = "fuzz"})) < 1e5) load_chain(text, {.input = Shape{3}});
+    if (weights(read_layers({.text = text, .name = "fuzz"})) < 1e5)
+      load_chain(text, {.input = Shape{2, 8, 8}});
     return true;
   } catch (const Error& error) {
     EXPECT_NE(error.kind(), ErrorKind::internal) << error.what() << "\n" << text;
@@ -41,27 +56,29 @@ std::string sound_text() {
   return text.erase(text.find(".5 |> "), 6);
 }
 
-TEST(ChainFuzz, TheTextItselfIsSound) {
+TEST(ChainFuzz, TheTextsThemselvesAreSound) {
   EXPECT_TRUE(accepts(sound_text()));
+  EXPECT_TRUE(accepts(text_of_images));
   EXPECT_FALSE(accepts(long_text));
 }
 
 TEST(ChainFuzz, EveryPrefixAndEverySuffix) {
-  const std::string text = sound_text();
-  for (std::size_t length = 0; length + 2 < text.size(); ++length) {
-    EXPECT_FALSE(accepts(text.substr(0, length))) << text.substr(0, length);
-    accepts(text.substr(length));
+  for (const std::string& text : {sound_text(), text_of_images}) {
+    for (std::size_t length = 0; length + 2 < text.size(); ++length) {
+      EXPECT_FALSE(accepts(text.substr(0, length))) << text.substr(0, length);
+      accepts(text.substr(length));
+    }
   }
 }
 
 TEST(ChainFuzz, RandomEdits) {
-  constexpr std::string_view alphabet = "()(),,;=>-+*.^#\n 0123456789_efxDenseChainreluσ\xff\xe2";
-  const std::string text = sound_text();
+  constexpr std::string_view alphabet = "()(),,;:=>-+*.^#\n 0123456789_efxDenseChainreluσ\xff\xe2";
   const RandomStream random(1, 0);
   std::uint64_t at = 0;
   const auto below = [&](std::size_t bound) { return static_cast<std::size_t>(random.bits(at++) % bound); };
   int sound = 0;
   for (int round = 0; round < 20011; ++round) {
+    const std::string text = round % 2 == 0 ? sound_text() : text_of_images;
     std::string edited = text;
     for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
       const std::size_t place = below(edited.size());

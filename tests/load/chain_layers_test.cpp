@@ -149,7 +149,8 @@ TEST(ChainLayers, NormalisationsHaveGainsAndShifts) {
   EXPECT_EQ(graph.nodes[8].attributes.real("epsilon", 0), 1e-3);
   EXPECT_EQ(graph.nodes[5].attributes.integer("axis", 0), -2);
   EXPECT_EQ(graph.parameters[0].why, "gain of a BatchNorm layer");
-  EXPECT_EQ(graph.parameters[3].why, "not learned: the running variance of a BatchNorm layer");
+  EXPECT_EQ(graph.parameters[3].why, "not learned: running variance");
+  EXPECT_EQ(graph.parameters[6].why, "gain of an InstanceNorm layer");
   EXPECT_EQ(graph.parameter_count(), 4 * 6 + 15 * 2 + 3 * 2);
 }
 

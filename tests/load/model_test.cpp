@@ -120,6 +120,19 @@ TEST(Model, WeightsFromAFileAndDrawnOnesExcludeOneAnother) {
   EXPECT_EQ(seed.complaint().where, "--seed");
 }
 
+TEST(Model, AnOnnxFileIsNotDrawn) {
+  EXPECT_NO_THROW(ModelSpec{.text = "m.onnx"}.validate());
+  const std::pair<const char*, ModelSpec> wrong[] = {
+      {"--init", {.text = "m.onnx", .init = "he"}},
+      {"--seed", {.text = "m.onnx", .seed = 1}},
+      {"--parameterization", {.text = "m.onnx", .parameterization = "ntk"}}};
+  for (const auto& [option, spec] : wrong) {
+    const Error error = test::error_of([&] { spec.validate(); });
+    EXPECT_EQ(error.kind(), ErrorKind::usage) << option;
+    EXPECT_EQ(error.complaint().where, option);
+  }
+}
+
 TEST(Model, TakesTheShapeThatIsAskedFor) {
   const Graph graph =
       load_model({.text = "Conv((3, 3), 1 => 2)", .input = Shape{784}, .input_shape = Shape{1, 28, 28}});

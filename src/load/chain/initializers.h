@@ -14,7 +14,7 @@ std::span<const std::string_view> initializer_names();
 /// Throws Error(usage), naming `where`, for an unknown name.
 Initializer initializer_of(std::string_view name, std::string_view where);
 
-/// What one parameter of a Dense layer is drawn for.
+/// What one weight or bias is drawn for.
 struct Draw {
   Initializer initializer = Initializer::glorot_uniform;
   Shape shape = {};

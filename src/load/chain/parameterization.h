@@ -4,7 +4,8 @@
 
 namespace tangra::load {
 
-/// How a Dense layer uses its parameters; part of the network's forward pass.
+/// How layers use their weights and biases; part of the network's forward pass. W x stands for every sum of
+/// products, a convolution's too, and fan_in for the number of products in it.
 ///   standard: W x + b
 ///   ntk:      sigma_w W x / sqrt(fan_in) + sigma_b b, with W and b drawn from N(0, 1)
 /// (Jacot, Gabriel, Hongler, "Neural tangent kernel", NeurIPS 2018; Lee et al., "Wide neural networks of any

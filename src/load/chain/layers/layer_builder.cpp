@@ -58,7 +58,7 @@ ValueId LayerBuilder::drawn(const WeightSpec& spec, bool bias) {
   const ValueId value = state_.graph.parameter({.name = name,
                                                 .layer = path_,
                                                 .role = bias ? ParameterRole::bias : ParameterRole::weight,
-                                                .why = kind + " of a " + type_ + " layer",
+                                                .why = kind + of_layer(),
                                                 .trainable = true,
                                                 .data = std::move(data)});
   const Parameterization& parameterization = state_.options.parameterization;
@@ -84,18 +84,17 @@ ValueId LayerBuilder::filled(const std::string& name, const Shape& shape, float 
 }
 
 ValueId LayerBuilder::gain(const Shape& shape) {
-  return filled("weight", shape, 1, ParameterRole::weight, "gain of a " + type_ + " layer", true);
+  return filled("weight", shape, 1, ParameterRole::weight, "gain" + of_layer(), true);
 }
 
 ValueId LayerBuilder::shift(const Shape& shape) {
   const float value = state_.init == Initializer::ones ? 1 : 0;
-  return filled("bias", shape, value, ParameterRole::bias, "shift of a " + type_ + " layer", true);
+  return filled("bias", shape, value, ParameterRole::bias, "shift" + of_layer(), true);
 }
 
 ValueId LayerBuilder::buffer(const std::string& name, const Shape& shape, float value,
                              const std::string& what) {
-  return filled(name, shape, value, ParameterRole::other,
-                "not learned: " + what + " of a " + type_ + " layer", false);
+  return filled(name, shape, value, ParameterRole::other, "not learned: " + what, false);
 }
 
 ValueId LayerBuilder::constant(const std::string& name, const Shape& shape, double value) {
@@ -111,6 +110,11 @@ void LayerBuilder::require_last_axes(ValueId x, const Shape& axes) const {
   const bool fits =
       lengths.size() >= wanted.size() && std::equal(wanted.rbegin(), wanted.rend(), lengths.rbegin());
   if (!fits) refuse_input(x, "values whose last axes are " + to_string(axes));
+}
+
+std::string LayerBuilder::of_layer() const {
+  const bool vowel = std::string_view("AEIO").find(type_.front()) != std::string_view::npos;
+  return (vowel ? " of an " : " of a ") + type_ + " layer";
 }
 
 std::string LayerBuilder::self() const {

@@ -79,6 +79,7 @@ class LayerBuilder {
   [[noreturn]] void refuse_input(ValueId x, const std::string& takes, std::string cure = {}) const;
 
  private:
+  std::string of_layer() const;  ///< " of a Conv layer"
   ValueId drawn(const WeightSpec& spec, bool bias);
   ValueId filled(const std::string& name, const Shape& shape, float value, ParameterRole role,
                  const std::string& why, bool trainable);

@@ -52,8 +52,8 @@ class BatchNorm final : public Layer {
       builder.refuse_input(x, std::to_string(channels_) + " channels along the first axis");
     std::vector<ValueId> inputs{x};
     for (const ValueId own : by_channel(builder, channels_, affine_)) inputs.push_back(own);
-    inputs.push_back(builder.buffer("running_mean", {channels_}, 0, "the running mean"));
-    inputs.push_back(builder.buffer("running_var", {channels_}, 1, "the running variance"));
+    inputs.push_back(builder.buffer("running_mean", {channels_}, 0, "running mean"));
+    inputs.push_back(builder.buffer("running_var", {channels_}, 1, "running variance"));
     return builder.finish("BatchNormalization", inputs, {{"epsilon", epsilon_}}, activation_, ".normalised");
   }
 
