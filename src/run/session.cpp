@@ -1,5 +1,7 @@
 #include "tangra/run/session.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
@@ -69,6 +71,7 @@ Session::Session(const Resources& resources, const Caller& caller)
 
 void Session::count_resident() {
   resident_ = Reservation();
+  ::malloc_trim(0);  // what was freed is not to count
   const std::size_t held = resident_memory();
   const std::size_t counted = memory_.in_use();
   if (held > counted) resident_ = Reservation(memory_, held - counted, "the program, the network and the samples");
@@ -154,6 +157,8 @@ Tensor<T> taken_inputs(Loaded& loaded, Session& session) {
   session.count_resident();
   return inputs;
 }
+template Tensor<float> taken_inputs<float>(Loaded&, Session&);
+template Tensor<double> taken_inputs<double>(Loaded&, Session&);
 
 
 ValueId find_value(const Graph& graph, const std::string& name, const std::string& option) {
