@@ -188,7 +188,8 @@ class Assembler {
       const auto tile = static_cast<std::size_t>(samples * assembly_.layout.full) * static_cast<std::size_t>(samples * assembly_.layout.full) *
                         sizeof(T) * (symmetric_ ? 3U : 2U) * (assembly_.parts.with_total ? 2U : 1U);
       const std::size_t working = std::max(sweep_bytes(row_source_, samples) + needs.collected, tile) * threads;
-      const std::size_t available = context_.memory.available();
+      const std::size_t free = context_.memory.available();
+      const std::size_t available = free - free / 16;  // what is freed and taken again leaves holes
       const std::size_t left = available > working ? available - working : 0;
       const Index all = std::max(blocks_of(row_source_), blocks_of(column_source_));
       if (symmetric_ && static_cast<std::size_t>(all) * (2 * needs.packed + needs.shared) <= left) return all;
@@ -196,9 +197,12 @@ class Assembler {
       const auto fitting = static_cast<Index>(left / (each + 1));
       if (fitting >= 1) return std::min(all, fitting);
       if (block_ > 1 && !assembly_.fixed_block) continue;
+      const std::size_t needed = (working + each) / 15 * 16 + 16;
       throw Error(ErrorKind::memory,
-                  {.what = "not even the factors of two samples fit", .where = "--memory", .got = human_bytes(context_.memory.budget()),
-                   .expected = "at least " + human_bytes(context_.memory.in_use() + working + each), .cure = {}});
+                  {.what = assembly_.fixed_block ? "the factors of two blocks do not fit, whose size the kernel's file has fixed"
+                                                 : "not even the factors of two samples fit",
+                   .where = "--memory", .got = "a budget of " + human_bytes(context_.memory.budget()),
+                   .expected = "at least " + human_bytes(context_.memory.in_use() + needed), .cure = {}});
     }
   }
 

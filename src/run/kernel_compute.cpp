@@ -108,26 +108,25 @@ class Computation {
     const Index height = row_count() * assembly.layout.full;
     const Index width = column_count() * assembly.layout.full;
     Reservation memory;
-    kernel::MemoryStore<T>* stored = nullptr;
-    std::unique_ptr<kernel::TileStore<T>> store = open_file(assembly, parts, height, width);
-    if (store == nullptr) {
+    std::optional<kernel::MemoryStore<T>> stored;
+    file_ = open_file(assembly, parts, height, width);
+    if (file_ == nullptr) {
       const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts.count());
       memory = room_for_kernel(bytes, parts.count());
-      auto in_memory = std::make_unique<kernel::MemoryStore<T>>(parts.count(), result_.shape, height, width);
-      stored = in_memory.get();
-      store = std::move(in_memory);
+      stored.emplace(parts.count(), result_.shape, height, width);
     }
-    Observed<T> observed(store.get(), parts.count(), assembly.layout.planes, height, width, zarr_ == nullptr ? std::string() : job_.spec.out);
+    kernel::TileStore<T>& store = stored ? static_cast<kernel::TileStore<T>&>(*stored) : *file_;
+    Observed<T> observed(&store, parts.count(), assembly.layout.planes, height, width,
+                         zarr_ == nullptr ? std::string() : job_.spec.out);
     const Reservation kept(context_.memory, observed.bytes(), "the kernel's diagonals");
     const kernel::AssemblyReport report = assembled(assembly, observed);
     session_.add_step("factors", report.factor_seconds);
     session_.add_step("contraction", report.contract_seconds);
     describe(report, parts);
     observed.describe(result_);
-    for (int part = 0; stored != nullptr && part < parts.count(); ++part) {
+    for (int part = 0; stored && part < parts.count(); ++part) {
       result_.arrays.push_back({result_.parts[static_cast<std::size_t>(part)], Array(std::move(stored->part(part)))});
     }
-    if (stored == nullptr) file_ = std::move(store);
   }
 
   /// The file that the specification asks for and that is written tile by tile; null where there is none.
