@@ -39,7 +39,7 @@ std::string beside(const std::string& out) {
 
 void check_beside(const run::KernelSpec& spec) {
   std::error_code ignored;
-  if (spec.out.empty() || spec.existing == run::ExistingFile::replace) return;
+  if (spec.out.empty() || spec.existing != run::ExistingFile::refuse) return;
   if (!std::filesystem::exists(beside(spec.out), ignored)) return;
   throw Error(ErrorKind::usage, {.what = "the file exists",
                                  .where = beside(spec.out),
@@ -50,6 +50,9 @@ void check_beside(const run::KernelSpec& spec) {
 
 void write_beside(const run::KernelResult& result) {
   if (result.out.empty()) return;
+  std::error_code ignored;
+  const bool nothing_done = result.resumed && result.resumed->found == result.resumed->tiles;
+  if (nothing_done && std::filesystem::exists(beside(result.out), ignored)) return;  // it tells of the run that did it
   formats::AtomicFile file(beside(result.out));
   file.append(std::string_view(report::json(result)));
   file.commit();

@@ -15,7 +15,8 @@ Examples:
   tangra kernel --help
 
 Results go to standard output: a table, or with --json one JSON object and nothing else. Progress and
-errors go to standard error. Files appear complete or not at all; an existing one needs --force.
+errors go to standard error. Files appear complete or not at all (a .zarr chunk by chunk, so that
+--resume goes on); an existing one needs --force.
 
 Exit codes: 0 done; 2 wrong usage; 3 bad input or unsupported; 4 over the memory budget;
 5 the numerics failed or the methods of 'verify' disagree; 130 interrupted.)";
@@ -53,9 +54,14 @@ const char* const kernel =
     R"(K[i,a,j,b] = sum over all parameters p of (d f_a(x_i) / d p) (d f_b(x_j) / d p); nothing is divided
 by the number of samples, outputs or parameters. Beside K.npy lies K.npy.json, which tells how it was made.
 
+A .npy or .zarr is written while it is computed and not held in memory. K.zarr is a Zarr v3 array (with --by a
+group of arrays), a chunk for each tile; of a symmetric kernel it holds the lower triangle. A run that was
+stopped or killed goes on with the same command and --resume, and gives the same bits.
+
 Examples:
   tangra kernel 'Chain(Dense(64 => 32, relu), Dense(32 => 10), softmax)' digits --n 500 --reduce trace
   tangra kernel network.txt mnist --n 10000 --reduce output=0 -o K.npy
+  tangra kernel network.txt mnist --reduce output=0 --memory 4GiB --resume -o K.zarr
   tangra kernel network.txt mnist mnist:test --n 1000 --n2 200 --reduce trace -o K.npy
   tangra kernel network.txt digits --n 100 --reduce full --by layer -o K.npz
   tangra kernel network.txt digits --pairs self --reduce trace --json)";
@@ -70,12 +76,13 @@ Examples:
   tangra verify network.txt data.npy --n 3 --precision float32 --json)";
 
 const char* const spectrum =
-    R"(Eigenvalues of K.npy, or of the kernel of MODEL on DATA, computed in memory. An eigenvalue counts as
-negative only where it lies below zero by more than the rounding of K and of the solver.
+    R"(Eigenvalues of K.npy or K.zarr, or of the kernel of MODEL on DATA, computed in memory. An eigenvalue counts
+as negative only where it lies below zero by more than the rounding of K, the measured error of its entries (from
+K.npy.json) and the rounding of the solver.
 
 Examples:
   tangra spectrum K.npy
-  tangra spectrum K.npy --top 50 --json
+  tangra spectrum K.zarr --top 50 --json
   tangra spectrum 'Chain(Dense(64 => 32, relu), Dense(32 => 10))' digits --n 500 --reduce sum)";
 
 const char* const data = R"(Examples:

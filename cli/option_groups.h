@@ -15,10 +15,12 @@ struct Common {
   bool json = false;
   std::string progress = "auto";
   bool force = false;
+  bool resume = false;
   std::string precision;
   run::Resources resources;
 
   run::ExistingFile existing() const {
+    if (resume) return run::ExistingFile::resume;
     return force ? run::ExistingFile::replace : run::ExistingFile::refuse;
   }
   run::Precision chosen_precision(run::Precision otherwise) const {
@@ -115,7 +117,7 @@ inline void add_resources(CLI::App& app, Common& common) {
       ->check(in_range)
       ->type_name("N")
       ->group("Resources");
-  on_text(app, "--memory", use_memory, "budget for large arrays, such as 4GiB; default: 80% of what is free",
+  on_text(app, "--memory", use_memory, "what the process may hold, such as 4GiB; default: 80% of what is free",
           "SIZE")
       ->group("Resources");
 }

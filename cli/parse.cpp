@@ -87,7 +87,6 @@ class Commands {
   run::ProductSpec product_;
   run::KernelSpec kernel_;
   data::DataSpec data2_;
-  bool resume_ = false;
   run::VerifySpec verify_;
   run::SpectrumSpec spectrum_;
   DataListRequest list_;
@@ -227,7 +226,7 @@ void Commands::add_kernel() {
             text, "--by",
             {{"total", run::By::total}, {"layer", run::By::layer}, {"parameter", run::By::parameter}});
       },
-      "total (default), layer or parameter: the kernel in parts, as .npz", "NAME");
+      "total (default), layer or parameter: the kernel in parts, as .npz or .zarr", "NAME");
   on_text(
       app, "--pairs",
       [this](const std::string& text) {
@@ -237,8 +236,15 @@ void Commands::add_kernel() {
       "all (default), or self: each sample with itself alone", "NAME");
   app.add_option("--conjugate", kernel_.conjugate, "the Gram matrix of a layer's activations instead")
       ->type_name("NAME");
-  app.add_flag("--resume", resume_)->group("");
-  add_output(app, kernel_.out, common_, ".npy or .npz; without it only the table");
+  add_output(app, kernel_.out, common_, ".npy, .npz or .zarr; without it only the table");
+  app.add_flag("--resume", common_.resume, "go on with a .zarr: compute the chunks that are missing or damaged");
+  on_text(
+      app, "--triangle",
+      [this](const std::string& text) {
+        kernel_.triangle = choose<run::Triangle>(
+            text, "--triangle", {{"lower", run::Triangle::lower}, {"full", run::Triangle::full}});
+      },
+      "of a symmetric kernel in a .zarr: lower (default) or full", "NAME");
   add_report(app, common_);
   add_model_options(app, model_);
   add_data_options(app, data_);
@@ -253,14 +259,15 @@ void Commands::add_kernel() {
 }
 
 run::KernelSpec Commands::finished_kernel() const {
-  if (resume_) {
-    throw Error(ErrorKind::usage, {.what = "runs cannot be resumed yet",
-                                   .where = "--resume",
-                                   .got = {},
-                                   .expected = {},
-                                   .cure = "Leave it out; --force starts afresh over an existing file"});
+  if (common_.resume && common_.force) {
+    throw Error(ErrorKind::usage, {.what = "one goes on with what is there, the other begins afresh",
+                                   .where = "--resume, --force",
+                                   .got = "both",
+                                   .expected = "one of them",
+                                   .cure = {}});
   }
   run::KernelSpec spec = finished(kernel_);
+  while (spec.out.size() > 1 && spec.out.ends_with('/')) spec.out.pop_back();  // a shell completes "K.zarr/"
   if (!data2_.source.empty()) {
     check_is_no_network(data2_.source, "DATA2");
     data::DataSpec second = data_;
@@ -294,7 +301,7 @@ void Commands::add_verify() {
 
 void Commands::add_spectrum() {
   CLI::App& app = add("spectrum", "eigenvalues of a kernel and what they say of it", help::spectrum);
-  app.add_option("KERNEL|MODEL", model_.text, "a .npy file, or a network with DATA")
+  app.add_option("KERNEL|MODEL", model_.text, "a .npy or .zarr, or a network with DATA")
       ->required()
       ->type_name("");
   app.add_option("DATA", data_.source, help::samples)->type_name("");
@@ -320,7 +327,7 @@ run::SpectrumSpec Commands::finished_spectrum(const CLI::App& app) const {
     throw Error(ErrorKind::usage, {.what = "a network has a kernel on data only",
                                    .where = "spectrum",
                                    .got = "MODEL without DATA",
-                                   .expected = "K.npy, or MODEL DATA --reduce R",
+                                   .expected = "K.npy, K.zarr, or MODEL DATA --reduce R",
                                    .cure = {}});
   }
   for (const CLI::Option* option : app.get_options()) {

@@ -14,14 +14,6 @@
 namespace tangra::formats {
 namespace {
 
-[[noreturn]] void fail(const std::filesystem::path& target, const std::string& what, int code) {
-  std::string cure;
-  if (code == ENOSPC || code == EDQUOT) cure = "Free some space or write to another disk";
-  if (code == EFBIG) cure = "Write to a file system that allows files of this size";
-  if (code == ENOENT) cure = "Make the folder first";
-  refuse(target.string(), what, std::generic_category().message(code), {}, cure);
-}
-
 /// Where writing through `target` would end up; refuses what must not be renamed over, such as /dev/null.
 std::filesystem::path resolved(const std::filesystem::path& target) {
   std::error_code ignored;
@@ -52,7 +44,7 @@ AtomicFile::AtomicFile(const std::filesystem::path& target) : target_(resolved(t
     temporary_ = folder_of(target_) / ("." + stem + "." + suffix + ".part");
     descriptor_ = ::open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
   } while (descriptor_ < 0 && (errno == EEXIST || errno == EINTR));
-  if (descriptor_ < 0) fail(target_, "the file cannot be written", errno);
+  if (descriptor_ < 0) refuse_system(target_.string(), "the file cannot be written", errno);
 }
 
 AtomicFile::~AtomicFile() {
@@ -71,7 +63,8 @@ void AtomicFile::pwrite(std::uint64_t offset, std::span<const std::byte> bytes) 
   while (!bytes.empty()) {
     const ssize_t count = ::pwrite(descriptor_, bytes.data(), bytes.size(), static_cast<off_t>(offset));
     if (count < 0 && errno == EINTR) continue;
-    if (count <= 0) fail(target_, "the file cannot be written completely", count < 0 ? errno : ENOSPC);
+    if (count <= 0)
+      refuse_system(target_.string(), "the file cannot be written completely", count < 0 ? errno : ENOSPC);
     offset += static_cast<std::uint64_t>(count);
     bytes = bytes.subspan(static_cast<std::size_t>(count));
   }
@@ -88,12 +81,13 @@ void AtomicFile::append(std::string_view text) {
 
 void AtomicFile::commit() {
   TANGRA_ENSURE(descriptor_ >= 0);
-  if (::fsync(descriptor_) != 0) fail(target_, "the file cannot be brought to the disk", errno);
+  if (::fsync(descriptor_) != 0)
+    refuse_system(target_.string(), "the file cannot be brought to the disk", errno);
   if (::rename(temporary_.c_str(), target_.c_str()) != 0)
-    fail(target_, "the file cannot get its name", errno);
+    refuse_system(target_.string(), "the file cannot get its name", errno);
   const int closed = ::close(descriptor_);
   descriptor_ = -1;
-  if (closed != 0) fail(target_, "the file cannot be closed", errno);
+  if (closed != 0) refuse_system(target_.string(), "the file cannot be closed", errno);
   // The new name itself has to survive a crash. Some file systems refuse fsync on a folder; the file is sound
   // then.
   const int folder = ::open(folder_of(target_).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -18,6 +18,14 @@ void refuse(const std::string& where, const std::string& what, const std::string
               {.what = what, .where = where, .got = got, .expected = expected, .cure = cure});
 }
 
+void refuse_system(const std::string& where, const std::string& what, int code) {
+  std::string cure;
+  if (code == ENOSPC || code == EDQUOT) cure = "Free some space or write to another disk";
+  if (code == EFBIG) cure = "Write to a file system that allows files of this size";
+  if (code == ENOENT) cure = "Make the folder first";
+  refuse(where, what, std::generic_category().message(code), {}, cure);
+}
+
 InputFile::InputFile(const std::filesystem::path& path) : name_(path.string()) {
   // O_NONBLOCK: a named pipe without a writer must not make us wait.
   descriptor_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);

@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "tangra/base/error.h"
+#include "tangra/base/hash.h"
 #include "tangra/kernel/factor_blocks.h"
 #include "tangra/linalg/gemm.h"
 
@@ -29,6 +30,23 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
                .got = "infinity or NaN", .expected = {},
                .cure = "The network's values overflow on these samples: scale the data (--scale, --normalize) or use "
                        "--precision float64"});
+}
+
+/// Of all that decides which products are summed in which order.
+std::uint64_t fingerprint(const ContractionPlan& plan) {
+  Hash hash;
+  const auto add = [&](auto number) { hash.add(static_cast<std::uint64_t>(number)); };
+  add(plan.layout.planes);
+  add(plan.layout.full);
+  add(plan.layout.inner);
+  for (const factors::Contraction& contraction : plan.contractions) {
+    add(contraction.parameter);
+    add(contraction.part);
+    add(contraction.order);
+    add(contraction.bias_term);
+    for (const int term : contraction.terms) add(term);
+  }
+  return hash.value();
 }
 
 /// Computes the tiles of one kernel, group of blocks by group of blocks.
@@ -55,20 +73,23 @@ class Assembler {
     const Index group = group_size();
     const Index row_blocks = blocks_of(row_source_);
     const Index column_blocks = blocks_of(column_source_);
-    tiles_total_ = symmetric_ ? row_blocks * (row_blocks + 1) / 2 : row_blocks * column_blocks;
+    store_.begin(grid());
+    find_missing();
     report_.groups = (row_blocks + group - 1) / group;
     for (Index r = 0; r < row_blocks; r += group) {
       const Index row_end = std::min(row_blocks, r + group);
       const Index columns_end = symmetric_ ? row_end : column_blocks;
       Packed rows;
       for (Index c = 0; c < columns_end; c += group) {
+        const std::vector<TilePlace> tiles = missing_within(r, row_end, c, std::min(columns_end, c + group));
+        if (tiles.empty()) continue;
         Packed columns;
         const bool same = symmetric_ && c == r;
         // Where the first group of columns is the group of rows itself, one sweep serves both sides.
         if (same && rows.empty()) pack_both(r, row_end, rows, columns);
         else columns = pack(column_source_, c, std::min(columns_end, c + group), Side::right);
         if (rows.empty()) rows = pack(row_source_, r, row_end, Side::left);
-        contract(rows, r, columns, c);
+        contract(tiles, rows, r, columns, c);
       }
     }
     return report_;
@@ -76,6 +97,81 @@ class Assembler {
 
  private:
   using Packed = std::vector<BlockFactors<T>>;
+  using TilePlace = std::pair<Index, Index>;  // the block of its rows, the block of its columns
+
+  struct Workspace {
+    factors::ContractionWorkspace<T> contraction;
+    Tensor<T> part;
+    Tensor<T> total;
+    Tensor<T> mirrored;
+  };
+
+  /// `rows` by `columns` entries of memory that a worker keeps from tile to tile.
+  static MatrixView<T> reused(Tensor<T>& memory, Index rows, Index columns) {
+    if (memory.size() < rows * columns) memory = Tensor<T>::uninitialized(Shape{rows * columns});
+    return matrix(memory.data(), rows, columns);
+  }
+
+  TileGrid grid() const {
+    const Index full = assembly_.layout.full;
+    return {.parts = assembly_.parts.count(), .planes = assembly_.layout.planes, .rows = row_source_.samples() * full,
+            .columns = column_source_.samples() * full, .tile_rows = std::min(block_, row_source_.samples()) * full,
+            .tile_columns = std::min(block_, column_source_.samples()) * full, .block_samples = block_,
+            .symmetric = symmetric_, .plan = fingerprint(report_.plan)};
+  }
+
+  /// All tiles but those that the store has, of all parts and planes; and which blocks of factors they need.
+  void find_missing() {
+    for (Index r = 0; r < blocks_of(row_source_); ++r) {
+      for (Index c = 0; c < (symmetric_ ? r + 1 : blocks_of(column_source_)); ++c) missing_.emplace_back(r, c);
+    }
+    report_.tiles = static_cast<Index>(missing_.size());
+    if (store_.resumed()) leave_out_what_is_there();
+    report_.tiles_found = report_.tiles - static_cast<Index>(missing_.size());
+    rows_needed_.assign(static_cast<std::size_t>(blocks_of(row_source_)), 0);
+    columns_needed_.assign(static_cast<std::size_t>(blocks_of(column_source_)), 0);
+    for (const auto& [r, c] : missing_) {
+      rows_needed_[static_cast<std::size_t>(r)] = 1;
+      columns_needed_[static_cast<std::size_t>(c)] = 1;
+    }
+  }
+
+  void leave_out_what_is_there() {
+    std::vector<char> found(missing_.size(), 0);
+    context_.pool.parallel_for(report_.tiles, [&](Index item, int worker) {
+      context_.check_cancelled();
+      found[static_cast<std::size_t>(item)] =
+          has(missing_[static_cast<std::size_t>(item)], workspaces_[static_cast<std::size_t>(worker)]);
+      if (worker == 0) context_.report("looking at chunks", static_cast<double>(item + 1), static_cast<double>(report_.tiles));
+    });
+    std::vector<TilePlace> missing;
+    for (std::size_t item = 0; item < found.size(); ++item) {
+      if (found[item] == 0) missing.push_back(missing_[item]);
+    }
+    missing_ = std::move(missing);
+  }
+
+  bool has(TilePlace place, Workspace& workspace) {
+    const Index full = assembly_.layout.full;
+    const Index row = place.first * block_;
+    const Index column = place.second * block_;
+    const MatrixView<T> tile = reused(workspace.part, std::min(block_, row_source_.samples() - row) * full,
+                                      std::min(block_, column_source_.samples() - column) * full);
+    for (int part = 0; part < assembly_.parts.count(); ++part) {
+      for (Index plane = 0; plane < assembly_.layout.planes; ++plane) {
+        if (!store_.have(part, plane, row * full, column * full, tile)) return false;
+      }
+    }
+    return true;
+  }
+
+  std::vector<TilePlace> missing_within(Index row, Index row_end, Index column, Index column_end) const {
+    std::vector<TilePlace> tiles;
+    for (const auto& [r, c] : missing_) {
+      if (row <= r && r < row_end && column <= c && c < column_end) tiles.emplace_back(r, c);
+    }
+    return tiles;
+  }
 
   Index blocks_of(const FactorSource<T>& source) const { return (source.samples() + block_ - 1) / block_; }
 
@@ -92,55 +188,61 @@ class Assembler {
       const auto tile = static_cast<std::size_t>(samples * assembly_.layout.full) * static_cast<std::size_t>(samples * assembly_.layout.full) *
                         sizeof(T) * (symmetric_ ? 3U : 2U) * (assembly_.parts.with_total ? 2U : 1U);
       const std::size_t working = std::max(sweep_bytes(row_source_, samples) + needs.collected, tile) * threads;
-      const std::size_t available = context_.memory.available();
+      const std::size_t free = context_.memory.available();
+      const std::size_t available = free - free / 16;  // what is freed and taken again leaves holes
       const std::size_t left = available > working ? available - working : 0;
       const Index all = std::max(blocks_of(row_source_), blocks_of(column_source_));
       if (symmetric_ && static_cast<std::size_t>(all) * (2 * needs.packed + needs.shared) <= left) return all;
       const std::size_t each = 2 * (needs.packed + needs.shared);
       const auto fitting = static_cast<Index>(left / (each + 1));
       if (fitting >= 1) return std::min(all, fitting);
-      if (block_ > 1) continue;
+      if (block_ > 1 && !assembly_.fixed_block) continue;
+      const std::size_t needed = (working + each) / 15 * 16 + 16;
       throw Error(ErrorKind::memory,
-                  {.what = "not even the factors of two samples fit", .where = "--memory", .got = human_bytes(context_.memory.budget()),
-                   .expected = "at least " + human_bytes(context_.memory.in_use() + working + each), .cure = {}});
+                  {.what = assembly_.fixed_block ? "the factors of two blocks do not fit, whose size the kernel's file has fixed"
+                                                 : "not even the factors of two samples fit",
+                   .where = "--memory", .got = "a budget of " + human_bytes(context_.memory.budget()),
+                   .expected = "at least " + human_bytes(context_.memory.in_use() + needed), .cure = {}});
     }
   }
 
-  /// Calls use(block index, block) for blocks [first, last), several at a time where there are several.
-  template <class Use>
-  void for_blocks(const FactorSource<T>& source, Index first, Index last, const Use& use) {
+  /// Calls use(block index, block) for the needed blocks of [first, last), several at a time where there are several.
+  template <class Needed, class Use>
+  void for_blocks(const FactorSource<T>& source, Index first, Index last, const Needed& needed, const Use& use) {
     const auto start = std::chrono::steady_clock::now();
     std::vector<SampleRange> ranges;
+    std::vector<std::size_t> items;
     for (Index block = first; block < last; ++block) {
+      if (!needed(static_cast<std::size_t>(block))) continue;
       ranges.emplace_back(block * block_, std::min(source.samples(), (block + 1) * block_));
+      items.push_back(static_cast<std::size_t>(block - first));
     }
-    collect_blocks<T>(source, report_.plan, ranges, context_, use);
+    collect_blocks<T>(source, report_.plan, ranges, context_,
+                      [&](std::size_t k, const BlockCollector<T>& block) { use(items[k], block); });
     report_.factor_seconds += seconds_since(start);
   }
 
   Packed pack(const FactorSource<T>& source, Index first, Index last, Side side) {
     Packed packed(static_cast<std::size_t>(last - first));
-    for_blocks(source, first, last, [&](std::size_t item, const BlockCollector<T>& block) { packed[item] = block.packed(side); });
+    const auto needed = [&](std::size_t block) { return (side == Side::left ? rows_needed_ : columns_needed_)[block] != 0; };
+    for_blocks(source, first, last, needed,
+               [&](std::size_t item, const BlockCollector<T>& block) { packed[item] = block.packed(side); });
     return packed;
   }
 
   void pack_both(Index first, Index last, Packed& rows, Packed& columns) {
     rows.resize(static_cast<std::size_t>(last - first));
     columns.resize(rows.size());
-    for_blocks(row_source_, first, last, [&](std::size_t item, const BlockCollector<T>& block) {
+    const auto needed = [&](std::size_t block) { return rows_needed_[block] != 0 || columns_needed_[block] != 0; };
+    for_blocks(row_source_, first, last, needed, [&](std::size_t item, const BlockCollector<T>& block) {
       rows[item] = block.packed(Side::left);
       columns[item] = block.packed(Side::right);
     });
   }
 
-  void contract(const Packed& rows, Index first_row, const Packed& columns, Index first_column) {
+  void contract(const std::vector<TilePlace>& tiles, const Packed& rows, Index first_row, const Packed& columns,
+                Index first_column) {
     const auto start = std::chrono::steady_clock::now();
-    std::vector<std::pair<Index, Index>> tiles;
-    for (Index r = 0; r < static_cast<Index>(rows.size()); ++r) {
-      for (Index c = 0; c < static_cast<Index>(columns.size()); ++c) {
-        if (!symmetric_ || first_column + c <= first_row + r) tiles.emplace_back(r, c);
-      }
-    }
     // Few tiles with long inner products: each is divided among the threads.
     const bool divided = static_cast<int>(tiles.size()) < 4 * context_.pool.size() && report_.plan.mostly_explicit();
     const auto compute = [&](Index item, int worker) {
@@ -148,11 +250,11 @@ class Assembler {
       const auto [r, c] = tiles[static_cast<std::size_t>(item)];
       Workspace& workspace = workspaces_[static_cast<std::size_t>(worker)];
       for (Index plane = 0; plane < assembly_.layout.planes; ++plane) {
-        write_tile(rows[static_cast<std::size_t>(r)], first_row + r, columns[static_cast<std::size_t>(c)], first_column + c,
+        write_tile(rows[static_cast<std::size_t>(r - first_row)], r, columns[static_cast<std::size_t>(c - first_column)], c,
                    plane, workspace, divided ? &context_.pool : nullptr);
       }
       if (worker == 0) {
-        context_.report("contracting", static_cast<double>(tiles_done_ + item + 1), static_cast<double>(tiles_total_));
+        context_.report("contracting", static_cast<double>(tiles_done_ + item + 1), static_cast<double>(missing_.size()));
       }
     };
     if (divided) {
@@ -162,19 +264,6 @@ class Assembler {
     }
     tiles_done_ += static_cast<Index>(tiles.size());
     report_.contract_seconds += seconds_since(start);
-  }
-
-  struct Workspace {
-    factors::ContractionWorkspace<T> contraction;
-    Tensor<T> part;
-    Tensor<T> total;
-    Tensor<T> mirrored;
-  };
-
-  /// `rows` by `columns` entries of memory that a worker keeps from tile to tile.
-  static MatrixView<T> reused(Tensor<T>& memory, Index rows, Index columns) {
-    if (memory.size() < rows * columns) memory = Tensor<T>::uninitialized(Shape{rows * columns});
-    return matrix(memory.data(), rows, columns);
   }
 
   void write_tile(const BlockFactors<T>& rows, Index row_block, const BlockFactors<T>& columns, Index column_block, Index plane,
@@ -219,7 +308,7 @@ class Assembler {
 
   void put(int part, Index plane, Index row, Index column, MatrixView<T> tile, bool diagonal, Workspace& workspace) {
     store_.write(part, plane, row, column, tile);
-    if (!symmetric_ || diagonal) return;
+    if (!symmetric_ || diagonal || !store_.both_triangles()) return;
     const MatrixView<T> mirrored = reused(workspace.mirrored, tile.columns, tile.rows);
     constexpr Index step = 16;  // both sides of a transposition stay in the cache
     for (Index r0 = 0; r0 < tile.rows; r0 += step) {
@@ -239,8 +328,10 @@ class Assembler {
   Index block_ = 0;
   AssemblyReport report_;
   std::vector<Workspace> workspaces_;
+  std::vector<TilePlace> missing_;
+  std::vector<char> rows_needed_;  // by block
+  std::vector<char> columns_needed_;
   Index tiles_done_ = 0;
-  Index tiles_total_ = 0;
 };
 
 }  // namespace

@@ -29,6 +29,7 @@ struct Assembly {
   std::vector<Index> sizes;  ///< entries of each parameter
   double divisor = 1;
   Index block_samples = 0;  ///< samples in a tile's side; 0: chosen from shapes
+  bool fixed_block = false;  ///< block_samples may not be lessened to hold the memory budget
   bool explicit_rows = false;  ///< explicit Jacobians for every parameter, whatever it costs
 };
 
@@ -39,11 +40,14 @@ struct AssemblyReport {
   Index groups = 1;              ///< more than one: factors are made anew, as they do not fit together
   double factor_seconds = 0;     ///< sweeps and packing
   double contract_seconds = 0;   ///< tiles and their writing
+  Index tiles = 0;               ///< of all parts and planes at one place counted once
+  Index tiles_found = 0;         ///< of them, what an earlier run had left in the store
 };
 
-/// Computes every tile of every part and writes it to the store (both triangles where symmetric; the upper one mirrored).
-/// Bits do not depend on the block size, the grouping or the threads. Throws Error(numerics) for an entry that is not
-/// finite, Error(memory) where not even two blocks of factors fit. Does not call store.finish().
+/// Computes every tile of every part that the store does not have yet and writes it there (both triangles where symmetric
+/// and the store takes them; the upper one mirrored). Bits do not depend on the block size, the grouping, the threads or
+/// on what was there already. Throws Error(numerics) for an entry that is not finite, Error(memory) where not even two
+/// blocks of factors fit. Calls store.begin(), not store.finish().
 template <class T>
 AssemblyReport assemble(const Assembly<T>& assembly, TileStore<T>& store, const Context& context);
 

@@ -68,6 +68,7 @@ Object requested(const run::KernelSpec& spec) {
   object["conjugate"] = text_or_null(spec.conjugate);
   object["method"] = name_of(spec.method);
   object["precision"] = name_of(spec.precision);
+  object["resume"] = spec.existing == run::ExistingFile::resume;
   object["threads"] = spec.resources.threads;
   object["memory"] = spec.resources.memory;
   return object;
@@ -131,6 +132,8 @@ std::string json(const run::KernelResult& result) {
   object["measured_error"] = measured_error_of(result);
   object["statistics"] = statistics_of(result);
   object["out"] = text_or_null(result.out);
+  object["triangle"] = text_or_null(result.triangle);
+  object["resumed"] = result.resumed ? Object{{"tiles", result.resumed->tiles}, {"found", result.resumed->found}} : Object(nullptr);
   object["requested"] = requested(result.requested);
   add_provenance(object, result.provenance);
   return written(object);

@@ -117,6 +117,12 @@ void show_plan(Page& page, const run::KernelResult& result) {
   page.table(table, plan_rows);
 }
 
+std::string resumed_text(const run::Resumed& resumed) {
+  const std::string all = plural(resumed.tiles, "tile");
+  if (resumed.found == resumed.tiles) return all + ", all there and sound: nothing was left to compute";
+  return all + ", " + grouped(resumed.found) + " of them there and sound, " + grouped(resumed.tiles - resumed.found) + " computed";
+}
+
 /// Whether K is one symmetric matrix, so that its eigenvalues can be asked for.
 bool symmetric_matrix(const run::KernelResult& result) {
   return !result.data2 && result.requested.pairs == run::Pairs::all &&
@@ -154,7 +160,7 @@ void show_next(Page& page, const run::KernelResult& result) {
   page.heading("What to try next");
   const bool conjugate = !spec.conjugate.empty();
   const bool total = spec.by == run::By::total;
-  if (symmetric_matrix(result) && result.out.ends_with(".npy")) {
+  if (symmetric_matrix(result) && (result.out.ends_with(".npy") || result.out.ends_with(".zarr"))) {
     page.command({{"tangra"}, {"spectrum"}, {result.out}});
   } else if (symmetric_matrix(result) && !conjugate) {
     page.command(with_choices(command_on("spectrum", spec.model, spec.data), result));
@@ -186,6 +192,8 @@ std::string terminal(const run::KernelResult& result, const TerminalStyle& style
   page.heading("Costs");
   show_costs(page, result.provenance);
   if (!result.out.empty()) page.field("files", result.out + ", " + result.out + ".json");
+  if (result.triangle == "lower") page.field("", "the lower triangle alone; above it K reads as NaN in other programs");
+  if (result.resumed) page.field("resumed", resumed_text(*result.resumed));
   show_next(page, result);
   return page.text();
 }

@@ -116,6 +116,7 @@ std::string json(const run::SpectrumResult& result) {
   object["residuals"] = std::move(residuals);
   object["rounding_bound"] = spectrum.rounding_bound;
   object["rounding_bound_from"] = spectrum.rounding_bound_from;
+  object["entry_error_from"] = result.error_source;
   object["verdict"] = spectrum.verdict;
   object["advice"] = spectrum.advice;
   object["within_rounding"] = spectrum.within_rounding;

@@ -16,12 +16,14 @@ Tone tone_of(const analysis::Spectrum& spectrum) {
   return spectrum.negative_beyond_rounding > 0 ? Tone::bad : Tone::strong;
 }
 
-void show_verdict(Page& page, const analysis::Spectrum& spectrum) {
+void show_verdict(Page& page, const run::SpectrumResult& result) {
+  const analysis::Spectrum& spectrum = result.spectrum;
   page.field("verdict", spectrum.verdict, tone_of(spectrum));
   if (!spectrum.advice.empty()) page.field("", spectrum.advice);
   page.field("bound",
              significant(spectrum.rounding_bound, 4) + ": below it an eigenvalue cannot be told from 0");
   if (!spectrum.rounding_bound_from.empty()) page.field("", spectrum.rounding_bound_from);
+  if (!result.error_source.empty()) page.field("", "error of the entries: " + result.error_source);
   if (spectrum.within_rounding > 0) {
     page.field("", plural(spectrum.within_rounding, "eigenvalue") + " within the bound");
   }
@@ -85,7 +87,7 @@ std::string terminal(const run::SpectrumResult& result, const TerminalStyle& sty
   Page page(style);
   page.title("Spectrum of a kernel");
   page.field("kernel", result.source + ", " + sizes(result.shape));
-  show_verdict(page, result.spectrum);
+  show_verdict(page, result);
   show_plot(page, result.spectrum);
   show_values(page, result);
   show_figures(page, result.spectrum);

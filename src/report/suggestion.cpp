@@ -79,7 +79,7 @@ void show_costs(Page& page, const run::Provenance& provenance) {
   page.field("time", duration(provenance.total_seconds) + (steps.empty() ? "" : " (" + steps + ")"));
   std::string memory = human_bytes(provenance.peak_bytes) + " at most";
   if (provenance.memory_budget > 0)
-    memory += "; the budget for large arrays is " + human_bytes(provenance.memory_budget);
+    memory += ", of a budget of " + human_bytes(provenance.memory_budget);
   page.field("memory", memory);
   std::string machine = plural(provenance.threads, "thread");
   if (!provenance.simd_target.empty()) machine += ", " + provenance.simd_target;

@@ -50,14 +50,14 @@ Shape concatenated(Shape first, const Shape& second) {
 template <class T>
 class JacobianRun {
  public:
-  JacobianRun(const JacobianSpec& spec, const Loaded& loaded, Session& session, ArraysResult& result)
+  JacobianRun(const JacobianSpec& spec, Loaded& loaded, Session& session, ArraysResult& result)
       : spec_(spec),
         session_(session),
         context_(session.context()),
         result_(result),
         graph_(*loaded.graph),
         program_(loaded.graph, context_),
-        inputs_(samples_in<T>(loaded)),
+        inputs_(taken_inputs<T>(loaded, session)),
         of_(find_value(graph_, spec.of, "--of")),
         targets_(find_targets(graph_, spec.wrt)),
         samples_(inputs_.shape()[0]),
@@ -291,8 +291,9 @@ void JacobianSpec::validate() const {
 ArraysResult run_jacobian(const JacobianSpec& spec, const Caller& caller) {
   spec.validate();
   Session session(spec.resources, caller);
-  const Loaded loaded = load(spec.model, spec.data);
+  Loaded loaded = load(spec.model, spec.data);
   session.step("load");
+  session.count_resident();
   ArraysResult result;
   result.command = "jacobian";
   result.model = loaded.model;

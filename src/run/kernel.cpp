@@ -54,6 +54,30 @@ std::optional<differentiate::Basis> read_basis(const KernelSpec& spec, const Sha
   return differentiate::Basis::matrix(finite(array, spec.basis), outputs.elements());
 }
 
+/// What --triangle, --resume and a .zarr ask for.
+void validate_file(const KernelSpec& spec) {
+  const std::string extension = extension_of(spec.out);
+  const bool zarr = extension == ".zarr";
+  if (spec.existing == ExistingFile::resume && !zarr) {
+    contradiction("only a kernel in a .zarr can be resumed: its chunks are there or not, each with a checksum", "--resume",
+                  "Write to a .zarr, as in -o K.zarr");
+  }
+  if (spec.triangle == Triangle::lower && !zarr) {
+    contradiction("only a .zarr holds a triangle; other files hold the whole matrix", "--triangle", "Write to a .zarr, or leave it out");
+  }
+  if (spec.triangle == Triangle::lower && spec.data2) {
+    contradiction("a train x test kernel is not symmetric and has no triangle", "--triangle", "Leave it out");
+  }
+  if (zarr && (spec.pairs == Pairs::self || spec.space == Space::parameters || spec.method == Method::product)) {
+    contradiction("a .zarr is for kernels of all pairs of samples, which are written tile by tile", "-o",
+                  "Write a .npy file (with --by a .npz)");
+  }
+  if (spec.by != By::total && extension == ".npy") {
+    contradiction("several parts do not go into one .npy file", "-o", "Write a .npz or a .zarr");
+  }
+  check_out(spec.out, spec.existing, {".npy", ".npz", ".zarr"});
+}
+
 }  // namespace
 
 void KernelSpec::validate() const {
@@ -86,19 +110,17 @@ void KernelSpec::validate() const {
   if (method != Method::automatic && (!conjugate.empty() || space == Space::parameters || pairs == Pairs::self)) {
     contradiction("--method chooses among ways to a kernel of all pairs of samples", "--method", "Leave it out");
   }
-  if (by != By::total && extension_of(out) == ".npy") {
-    contradiction("several parts do not go into one .npy file", "-o", "Write a .npz file");
-  }
-  check_out(out, existing, {".npy", ".npz"});
+  validate_file(*this);
 }
 
 KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
   spec.validate();
   Session session(spec.resources, caller);
-  const Loaded rows = load(spec.model, spec.data);
+  Loaded rows = load(spec.model, spec.data);
   std::optional<Loaded> columns;
   if (spec.data2) columns = load_second(rows, *spec.data2);
   session.step("load");
+  session.count_resident();
 
   const Graph& graph = *rows.graph;
   KernelJob job{.spec = spec, .rows = rows, .columns = columns ? &*columns : nullptr};

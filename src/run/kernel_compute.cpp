@@ -1,80 +1,18 @@
 #include <algorithm>
 #include <cmath>
-#include <mutex>
 #include <numeric>
 
 #include "tangra/base/error.h"
 #include "tangra/differentiate/kernel_products.h"
 #include "tangra/differentiate/network_factors.h"
 #include "tangra/kernel/assembly.h"
+#include "tangra/kernel/zarr_store.h"
 #include "tangra/run/kernel_run.h"
+#include "tangra/run/observed.h"
 #include "tangra/verify/measured_error.h"
 
 namespace tangra::run {
 namespace {
-
-constexpr Index corner_size = 4;
-
-/// Passes tiles on, where there is somebody to pass them to, and keeps what is told of a kernel in a table: its diagonal, its corner, its largest entry.
-template <class T>
-class Observed final : public kernel::TileStore<T> {
- public:
-  Observed(kernel::TileStore<T>* inner, int parts, Index planes, Index rows, Index columns)
-      : inner_(inner),
-        rows_(std::min(rows, corner_size)),
-        columns_(std::min(columns, corner_size)),
-        last_(parts - 1),
-        side_(std::min(rows, columns)) {
-    diagonals_.assign(static_cast<std::size_t>(parts), std::vector<double>(static_cast<std::size_t>(planes * side_), 0.0));
-    corner_.assign(static_cast<std::size_t>(rows_), std::vector<double>(static_cast<std::size_t>(columns_), 0.0));
-  }
-
-  void write(int part, Index plane, Index row, Index column, MatrixView<const T> tile) override {
-    if (inner_ != nullptr) inner_->write(part, plane, row, column, tile);
-    T largest = 0;
-    for (Index r = 0; r < tile.rows; ++r) {
-      const Index on_diagonal = row + r - column;
-      if (on_diagonal >= 0 && on_diagonal < tile.columns) {
-        diagonals_[static_cast<std::size_t>(part)][static_cast<std::size_t>(plane * side_ + row + r)] = tile(r, on_diagonal);
-      }
-      if (part != last_) continue;
-      for (Index c = 0; c < tile.columns; ++c) largest = std::max(largest, std::abs(tile(r, c)));
-      for (Index c = 0; plane == 0 && row + r < rows_ && c < tile.columns && column + c < columns_; ++c) {
-        corner_[static_cast<std::size_t>(row + r)][static_cast<std::size_t>(column + c)] = tile(r, c);
-      }
-    }
-    const std::lock_guard lock(mutex_);
-    largest_ = std::max(largest_, static_cast<double>(largest));
-  }
-  void finish() override {}
-
-  void describe(KernelResult& result) const {
-    for (const auto& diagonal : diagonals_) {
-      double trace = 0;
-      for (const double entry : diagonal) trace += entry;
-      result.part_traces.push_back(trace);
-    }
-    const auto& last = diagonals_.back();
-    result.statistics.trace = result.part_traces.back();
-    if (!last.empty()) {
-      result.statistics.smallest_diagonal = *std::ranges::min_element(last);
-      result.statistics.largest_diagonal = *std::ranges::max_element(last);
-    }
-    result.statistics.largest_entry = largest_;
-    result.statistics.corner = corner_;
-  }
-
- private:
-  kernel::TileStore<T>* inner_;
-  Index rows_;
-  Index columns_;
-  int last_;    ///< the part that the table shows: the total
-  Index side_;  ///< of the diagonal
-  std::vector<std::vector<double>> diagonals_;
-  std::vector<std::vector<double>> corner_;
-  double largest_ = 0;
-  std::mutex mutex_;
-};
 
 /// One kernel in one scalar type.
 template <class T>
@@ -87,8 +25,8 @@ class Computation {
         result_(result),
         graph_(*job.rows.graph),
         program_(job.rows.graph, context_),
-        rows_(samples_in<T>(job.rows)) {
-    if (job.columns != nullptr) columns_ = samples_in<T>(*job.columns);
+        rows_(taken_inputs<T>(job.rows, session)) {
+    if (job.columns != nullptr) columns_ = taken_inputs<T>(*job.columns, session);
     parts_ = kernel::divide(graph_, job.spec.by == By::total   ? kernel::PartsBy::total
                                     : job.spec.by == By::layer ? kernel::PartsBy::layer
                                                                : kernel::PartsBy::parameter);
@@ -96,7 +34,25 @@ class Computation {
     session_.step("prepare");
   }
 
+  /// A .zarr keeps the tiles of a run that is stopped or that the disk fails, so the message says how to go on.
   void run() {
+    try {
+      compute();
+    } catch (const Error& error) {
+      if (zarr_ == nullptr || !zarr_->begun()) throw;
+      if (error.kind() != ErrorKind::interrupted && error.kind() != ErrorKind::input) {
+        zarr_->abandon();
+        throw;
+      }
+      Complaint complaint = error.complaint();
+      complaint.cure += std::string(complaint.cure.empty() ? "" : ". ") + "What is done stays in " + job_.spec.out +
+                        "; the same command with --resume goes on";
+      throw Error(error.kind(), complaint);
+    }
+  }
+
+ private:
+  void compute() {
     result_.method = "structured";
     if (!job_.spec.conjugate.empty()) return conjugate();
     const differentiate::NetworkFactors<T> rows(program_, rows_, job_.of, job_.seeds(), context_);
@@ -121,7 +77,6 @@ class Computation {
     finish();
   }
 
- private:
   Index row_count() const { return rows_.shape()[0]; }
   Index column_count() const { return job_.columns != nullptr ? columns_.shape()[0] : row_count(); }
 
@@ -152,19 +107,19 @@ class Computation {
     result_.axes = std::move(axes);
     const Index height = row_count() * assembly.layout.full;
     const Index width = column_count() * assembly.layout.full;
-    const bool to_file = extension_of(job_.spec.out) == ".npy";
     Reservation memory;
     std::optional<kernel::MemoryStore<T>> stored;
-    if (to_file) {
-      written_.emplace(job_.spec.out, result_.shape, height, width);
-    } else {
+    file_ = open_file(assembly, parts, height, width);
+    if (file_ == nullptr) {
       const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts.count());
-      memory = Reservation(context_.memory, bytes, "the kernel, " + std::to_string(parts.count()) + " x " + to_string(result_.shape));
+      memory = room_for_kernel(bytes, parts.count());
       stored.emplace(parts.count(), result_.shape, height, width);
     }
-    kernel::TileStore<T>& store = to_file ? static_cast<kernel::TileStore<T>&>(*written_) : *stored;
-    Observed<T> observed(&store, parts.count(), assembly.layout.planes, height, width);
-    const kernel::AssemblyReport report = kernel::assemble(assembly, observed, context_);
+    kernel::TileStore<T>& store = stored ? static_cast<kernel::TileStore<T>&>(*stored) : *file_;
+    Observed<T> observed(&store, parts.count(), assembly.layout.planes, height, width,
+                         zarr_ == nullptr ? std::string() : job_.spec.out);
+    const Reservation kept(context_.memory, observed.bytes(), "the kernel's diagonals");
+    const kernel::AssemblyReport report = assembled(assembly, observed);
     session_.add_step("factors", report.factor_seconds);
     session_.add_step("contraction", report.contract_seconds);
     describe(report, parts);
@@ -172,6 +127,44 @@ class Computation {
     for (int part = 0; stored && part < parts.count(); ++part) {
       result_.arrays.push_back({result_.parts[static_cast<std::size_t>(part)], Array(std::move(stored->part(part)))});
     }
+  }
+
+  /// The file that the specification asks for and that is written tile by tile; null where there is none.
+  std::unique_ptr<kernel::TileStore<T>> open_file(const kernel::Assembly<T>& assembly, const kernel::Parts& parts, Index height, Index width) {
+    const KernelSpec& spec = job_.spec;
+    if (extension_of(spec.out) == ".npy") return std::make_unique<kernel::NpyStore<T>>(spec.out, result_.shape, height, width);
+    if (extension_of(spec.out) != ".zarr") return nullptr;
+    const bool lower = assembly.columns == nullptr && spec.triangle != Triangle::full;
+    result_.triangle = lower ? "lower" : "full";
+    kernel::ZarrKernel kernel{.path = spec.out, .parts = {}, .shape = result_.shape, .axes = result_.axes, .lower = lower,
+                              .manifest = manifest_of(job_, result_), .resume = spec.existing == ExistingFile::resume};
+    if (parts.with_total) {
+      kernel.parts = parts.names;
+      kernel.parts.emplace_back("total");
+    }
+    auto store = std::make_unique<kernel::ZarrStore<T>>(std::move(kernel));
+    zarr_ = store.get();
+    return store;
+  }
+
+  Reservation room_for_kernel(std::size_t bytes, int parts) const {
+    if (bytes > context_.memory.available()) {
+      throw Error(ErrorKind::memory, {.what = "the memory budget is too small for the kernel, " + std::to_string(parts) + " x " + to_string(result_.shape),
+                                      .where = "--memory", .got = "a budget of " + human_bytes(context_.memory.budget()),
+                                      .expected = "at least " + human_bytes(context_.memory.in_use() + bytes),
+                                      .cure = "Write it to a .zarr or .npy file (-o K.zarr), which is not held in memory"});
+    }
+    return Reservation(context_.memory, bytes, "the kernel");
+  }
+
+  kernel::AssemblyReport assembled(kernel::Assembly<T> assembly, Observed<T>& store) {
+    if (zarr_ != nullptr && zarr_->resumed()) {
+      assembly.block_samples = zarr_->block_samples();
+      assembly.fixed_block = true;
+    }
+    const kernel::AssemblyReport report = kernel::assemble(assembly, store, context_);
+    if (store.resumed()) result_.resumed = {.tiles = report.tiles, .found = report.tiles_found};
+    return report;
   }
 
   void conjugate() {
@@ -186,13 +179,14 @@ class Computation {
     finish();
   }
 
-  /// The file gets its name last, when nothing can fail or be interrupted any more.
+  /// A .npy gets its name last, when nothing can fail or be interrupted any more.
   void finish() {
-    if (!written_) return;
+    if (file_ == nullptr) return;
     context_.check_cancelled();
-    remove_companion(job_.spec.out);
-    written_->finish();
-    written_.reset();
+    if (zarr_ == nullptr) remove_companion(job_.spec.out);
+    file_->finish();
+    zarr_ = nullptr;
+    file_.reset();
   }
 
   void parameter_space(const kernel::Assembly<T>& assembly) {
@@ -341,7 +335,8 @@ class Computation {
   Tensor<T> columns_;
   kernel::Parts parts_;
   std::vector<Index> sizes_;
-  std::optional<kernel::NpyStore<T>> written_;  ///< the kernel's file until it is complete
+  std::unique_ptr<kernel::TileStore<T>> file_;  ///< the kernel's file until it is complete
+  kernel::ZarrStore<T>* zarr_ = nullptr;        ///< the store that writes it, where it is a .zarr
 };
 
 }  // namespace

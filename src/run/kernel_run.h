@@ -2,14 +2,15 @@
 // Not for other rooms: one kernel, worked out for its network and data, in one scalar type.
 #include "tangra/differentiate/basis.h"
 #include "tangra/kernel/reduction.h"
+#include "tangra/kernel/zarr_store.h"
 #include "tangra/run/session.h"
 
 namespace tangra::run {
 
 struct KernelJob {
   const KernelSpec& spec;
-  const Loaded& rows;
-  const Loaded* columns = nullptr;  ///< null: the rows
+  Loaded& rows;               ///< loses its inputs when they have become the compute type's
+  Loaded* columns = nullptr;  ///< null: the rows
   ValueId of = no_id;
   kernel::Reduction reduction = {};
   std::optional<differentiate::Basis> basis = {};
@@ -21,6 +22,9 @@ struct KernelJob {
     return basis ? basis->combined(lowered.members) : differentiate::Basis::sums(outputs, lowered.members);
   }
 };
+
+/// All that a kernel's bits and its file depend on, but for the plan of contractions.
+std::vector<kernel::ManifestEntry> manifest_of(const KernelJob& job, const KernelResult& result);
 
 /// Computes the kernel; it is written to the file of the specification or stands in result.arrays.
 template <class T>

@@ -24,7 +24,7 @@ struct Provenance {
   std::vector<std::uint64_t> data_fingerprints;
   std::vector<std::pair<std::string, double>> seconds;  ///< by step, in the order of the steps
   double total_seconds = 0;
-  std::size_t peak_bytes = 0;  ///< largest resident set of the process so far
+  std::size_t peak_bytes = 0;  ///< largest resident set of the process so far, measured
 };
 
 /// What is told of a data set.
@@ -109,6 +109,12 @@ struct KernelStatistics {
   std::vector<std::vector<double>> corner;  ///< the first rows and columns
 };
 
+/// What a resumed run found: its places, each with the tiles of all parts and planes.
+struct Resumed {
+  Index tiles = 0;
+  Index found = 0;  ///< of them, left by an earlier run
+};
+
 /// tangra kernel
 struct KernelResult {
   KernelSpec requested;
@@ -130,6 +136,8 @@ struct KernelResult {
   KernelStatistics statistics;
   std::optional<verify::MeasuredError> measured_error;  ///< of float32 runs
   std::string out;
+  std::string triangle;            ///< that the file holds: "lower" or "full"
+  std::optional<Resumed> resumed;  ///< where there was something to go on with
   std::vector<NamedArray> arrays;  ///< the parts, where no file was asked for
   Provenance provenance;
 };
@@ -146,6 +154,7 @@ struct VerifyRunResult {
 /// tangra spectrum
 struct SpectrumResult {
   std::string source;
+  std::string error_source;  ///< in words: where the error of the entries is known from
   Shape shape;
   Index top = 0;
   analysis::Spectrum spectrum;

@@ -1,6 +1,6 @@
 #include "tangra/run/session.h"
 
-#include <sys/resource.h>
+#include <malloc.h>
 
 #include <algorithm>
 #include <cmath>
@@ -11,6 +11,7 @@
 #include "tangra/formats/npy.h"
 #include "tangra/formats/npz.h"
 #include "tangra/linalg/simd.h"
+#include "tangra/run/memory.h"
 
 namespace tangra::run {
 namespace {
@@ -31,17 +32,6 @@ std::string field_of(const char* file, const std::string& key) {
     return first == std::string::npos ? std::string() : line.substr(first);
   }
   return {};
-}
-
-std::size_t free_memory() {
-  const std::string text = field_of("/proc/meminfo", "MemAvailable");
-  return text.empty() ? 0 : std::stoull(text) * 1024;
-}
-
-std::size_t peak_memory() {
-  rusage usage{};
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<std::size_t>(usage.ru_maxrss) * 1024;
 }
 
 std::string machine() {
@@ -74,10 +64,18 @@ DataSummary summarise(const data::DataSet& data, const Array& inputs) {
 
 Session::Session(const Resources& resources, const Caller& caller)
     : pool_(resources.threads),
-      memory_(resources.memory > 0 ? resources.memory : free_memory() / 10 * 8),
+      memory_(resources.memory > 0 ? resources.memory : resident_memory() + free_memory() / 10 * 8),
       context_{.pool = pool_, .memory = memory_, .progress = caller.progress, .cancelled = caller.cancelled},
       start_(Clock::now()),
       step_start_(start_) {}
+
+void Session::count_resident() {
+  resident_ = Reservation();
+  ::malloc_trim(0);  // what was freed is not to count
+  const std::size_t held = resident_memory();
+  const std::size_t counted = memory_.in_use();
+  if (held > counted) resident_ = Reservation(memory_, held - counted, "the program, the network and the samples");
+}
 
 void Session::step(const std::string& name) {
   const Clock::time_point now = Clock::now();
@@ -144,6 +142,25 @@ Tensor<T> samples_in(const Loaded& loaded) {
 template Tensor<float> samples_in<float>(const Loaded&);
 template Tensor<double> samples_in<double>(const Loaded&);
 
+
+template <class T>
+Tensor<T> taken_inputs(Loaded& loaded, Session& session) {
+  const auto bytes = static_cast<std::size_t>(loaded.inputs.size()) * sizeof(T);
+  Tensor<T> inputs;
+  {
+    const Reservation memory(session.context().memory, bytes,
+                             "the samples in " + std::string(name_of(dtype_of<T>())) + " (--n takes fewer)");
+    inputs = samples_in<T>(loaded);
+    loaded.inputs = Array();
+    loaded.data.inputs = Array();
+  }
+  session.count_resident();
+  return inputs;
+}
+template Tensor<float> taken_inputs<float>(Loaded&, Session&);
+template Tensor<double> taken_inputs<double>(Loaded&, Session&);
+
+
 ValueId find_value(const Graph& graph, const std::string& name, const std::string& option) {
   const ValueId value = name == "output" ? graph.outputs.front() : graph.find_value(name);
   if (value == no_id) {
@@ -206,7 +223,9 @@ void check_out(const std::string& out, ExistingFile existing, std::vector<std::s
   std::error_code ignored;
   if (existing == ExistingFile::refuse && std::filesystem::exists(out, ignored)) {
     throw Error(ErrorKind::usage, {.what = "the file exists", .where = out, .got = {}, .expected = {},
-                                   .cure = "Choose another name, or replace it with --force"});
+                                   .cure = extension_of(out) == ".zarr"
+                                               ? "Go on with it by --resume, replace it with --force, or choose another name"
+                                               : "Choose another name, or replace it with --force"});
   }
   const std::filesystem::path folder = std::filesystem::absolute(out).parent_path();
   if (!std::filesystem::is_directory(folder, ignored)) {

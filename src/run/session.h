@@ -15,6 +15,9 @@ class Session {
   Session(const Resources& resources, const Caller& caller);
 
   const Context& context() const { return context_; }
+  /// Counts against the budget what the process holds and nothing else accounts for: the program, the network, the
+  /// samples. To be called when these are loaded, and again when some are gone. Throws Error(memory).
+  void count_resident();
   /// Ends a step: the time since the last one ended counts for `name`.
   void step(const std::string& name);
   /// Adds seconds that belong to a step measured elsewhere, and starts the clock anew.
@@ -25,6 +28,7 @@ class Session {
  private:
   ThreadPool pool_;
   MemoryLedger memory_;
+  Reservation resident_;
   Context context_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point step_start_;
@@ -45,6 +49,13 @@ struct Loaded {
 Loaded load(const load::ModelSpec& model, const data::DataSpec& data);
 /// A second set for the same network.
 Loaded load_second(const Loaded& first, const data::DataSpec& data);
+
+/// samples_in(), after which those of the data set are given back and what is resident is counted anew. Throws
+/// Error(memory) too.
+template <class T>
+Tensor<T> taken_inputs(Loaded& loaded, Session& session);
+extern template Tensor<float> taken_inputs<float>(Loaded&, Session&);
+extern template Tensor<double> taken_inputs<double>(Loaded&, Session&);
 
 ModelSummary summarise(const Graph& graph, const std::string& text);
 /// The samples in the type of the computation. Throws Error(input) for one that T cannot hold.

@@ -10,12 +10,16 @@
 namespace tangra::run {
 
 enum class Precision { automatic, float32, float64 };
-enum class ExistingFile { refuse, replace };
+enum class ExistingFile {
+  refuse,
+  replace,
+  resume,  ///< of a kernel in a .zarr: compute what is missing; begin afresh where nothing is there
+};
 
 /// What a run may use.
 struct Resources {
   int threads = 0;         ///< 0: one for each core
-  std::size_t memory = 0;  ///< bytes; 0: 80% of what is free when the run starts
+  std::size_t memory = 0;  ///< bytes that the process may hold; 0: what it has, and 80% of what is free when the run starts
 };
 
 struct SummarySpec {
@@ -64,6 +68,12 @@ struct ProductSpec {
 enum class By { total, layer, parameter };
 enum class Pairs { all, self };
 enum class Space { samples, parameters };
+/// What a .zarr holds of a symmetric kernel.
+enum class Triangle {
+  automatic,  ///< the lower one where the kernel is symmetric
+  lower,
+  full,
+};
 enum class Method {
   automatic,   ///< structured
   structured,  ///< the cheapest order of contraction for each use
@@ -85,7 +95,8 @@ struct KernelSpec {
   Method method = Method::automatic;
   Precision precision = Precision::automatic;
   Index block_samples = 0;  ///< of a tile's side; 0: chosen from shapes. The bits do not depend on it
-  std::string out;          ///< .npy or .npz; empty: the result is only summarised
+  std::string out;          ///< .npy, .npz or .zarr; empty: the result is only summarised
+  Triangle triangle = Triangle::automatic;
   ExistingFile existing = ExistingFile::refuse;
   Resources resources;
   void validate() const;
@@ -103,7 +114,7 @@ struct VerifySpec {
 
 /// tangra spectrum
 struct SpectrumSpec {
-  std::string kernel;                    ///< a .npy file; else model and data
+  std::string kernel;                    ///< a .npy or .zarr; else model and data
   std::optional<KernelSpec> from_model;  ///< the kernel is computed in memory
   Index top = 0;                         ///< how many eigenvalues are listed; 0: all in JSON, some in the table
   Resources resources;

@@ -220,11 +220,22 @@ TEST(Usage, ControlBytesOfNamesAreShownNotSent) {
   expect_refused(tangra({"kernel", one_output, "digits", "--\x1b"}), 2, {R"(\x1b)"});
 }
 
-TEST(Usage, WhatIsNotThereYetIsSaid) {
-  const Outcome resume = tangra({"kernel", one_output, "digits", "--n", "2", "--resume", "-o", "K.npy"});
-  expect_refused(resume, 2, {"--resume", "yet"});
-  expect_refused(tangra({"kernel", one_output, "digits", "--n", "2", "-o", "K.zarr"}), 2,
-                 {"K.zarr", ".npy or .npz"});
+TEST(Usage, WhatBelongsToZarrAlone) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"kernel", one_output, "digits", "--n", "2"});
+    return tangra(more);
+  };
+  expect_refused(with({"--resume", "-o", "K.npy"}), 2, {"--resume", "-o K.zarr"});
+  expect_refused(with({"--resume"}), 2, {"--resume", "-o K.zarr"});
+  expect_refused(with({"--resume", "--force", "-o", "K.zarr"}), 2, {"--resume, --force"});
+  expect_refused(with({"--triangle", "lower", "-o", "K.npy"}), 2, {"--triangle", ".zarr"});
+  expect_refused(with({"--triangle", "upper", "-o", "K.zarr"}), 2, {"--triangle", "lower, full"});
+  expect_refused(with({"digits", "--triangle", "lower", "-o", "K.zarr"}), 2, {"--triangle", "train x test"});
+  for (const std::vector<std::string>& choice :
+       {std::vector<std::string>{"--pairs", "self"}, {"--space", "parameters"}, {"--method", "product"}}) {
+    expect_refused(with({choice[0], choice[1], "-o", "K.zarr"}), 2, {"-o", "all pairs", ".npy"});
+  }
+  expect_refused(with({"-o", "K.txt"}), 2, {"K.txt", ".npy or .npz or .zarr"});
 }
 
 TEST(Usage, SeveralOutputsNeedAReduction) {

@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "npy_parts.h"
-#include "sizes.h"
 #include "tangra/formats/input_file.h"
 #include "tangra/formats/npz.h"
+#include "tangra/formats/sizes.h"
 
 namespace tangra::formats {
 namespace {

@@ -4,9 +4,9 @@
 #include <vector>
 
 #include "npy_parts.h"
-#include "sizes.h"
 #include "tangra/formats/atomic_file.h"
 #include "tangra/formats/input_file.h"
+#include "tangra/formats/sizes.h"
 
 namespace tangra::formats {
 namespace {

@@ -3,7 +3,7 @@
 #include <string_view>
 
 #include "npy_parts.h"
-#include "sizes.h"
+#include "tangra/formats/sizes.h"
 
 namespace tangra::formats {
 namespace {
