@@ -22,6 +22,11 @@ struct KernelJob {
   }
 };
 
+/// What the specification asks for of this network and these samples. The arguments have to outlive the job. Throws
+/// Error(usage) where no reduction is named and one is needed, or it does not fit the outputs; Error(input) for a basis
+/// that does not fit and for a network without parameters.
+KernelJob kernel_job(const KernelSpec& spec, const Loaded& rows, const Loaded* columns);
+
 /// Computes the kernel; it is written to the file of the specification or stands in result.arrays.
 template <class T>
 void compute_kernel(const KernelJob& job, Session& session, KernelResult& result);
