@@ -88,13 +88,19 @@ class Executor {
     return numerics_failed;
   }
   int operator()(const run::SpectrumSpec& spec) const {
-    return delivered(
-        with_progress(options_, [&](const run::Caller& caller) { return run::run_spectrum(spec, caller); }));
+    const auto result =
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_spectrum(spec, caller); });
+    deliver(result, options_);
+    return result.spectrum.converged ? done : not_converged(result.spectrum.message);
   }
   int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
   int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }
 
  private:
+  static int not_converged(const std::string& message) {
+    write_standard_error("tangra: not converged: " + harmless(message) + "\n");
+    return numerics_failed;
+  }
   template <class Result>
   int delivered(const Result& result) const {
     deliver(result, options_);

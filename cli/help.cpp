@@ -76,14 +76,17 @@ Examples:
   tangra verify network.txt data.npy --n 3 --precision float32 --json)";
 
 const char* const spectrum =
-    R"(Eigenvalues of K.npy or K.zarr, or of the kernel of MODEL on DATA, computed in memory. An eigenvalue counts
-as negative only where it lies below zero by more than the rounding of K, the measured error of its entries (from
-K.npy.json) and the rounding of the solver.
+    R"(Eigenvalues of K.npy or K.zarr, or of the kernel of MODEL on DATA. An eigenvalue counts as negative only
+where it lies below zero by more than the rounding of K, the measured error of its entries (from K.npy.json)
+and the rounding of the solver. With labels, how much of them lies along the eigenvectors. --top takes a
+block Krylov method; where K does not fit into memory, or with --without-k, K is never formed. Exit code 5
+where it did not converge; what was found is told.
 
 Examples:
   tangra spectrum K.npy
   tangra spectrum K.zarr --top 50 --json
-  tangra spectrum 'Chain(Dense(64 => 32, relu), Dense(32 => 10))' digits --n 500 --reduce sum)";
+  tangra spectrum 'Chain(Dense(64 => 32, relu), Dense(32 => 10))' digits --n 500 --reduce mean
+  tangra spectrum network.txt mnist --reduce output=0 --top 20 --without-k)";
 
 const char* const data = R"(Examples:
   tangra data list

@@ -305,8 +305,17 @@ void Commands::add_spectrum() {
       ->required()
       ->type_name("");
   app.add_option("DATA", data_.source, help::samples)->type_name("");
-  app.add_option("--top", spectrum_.top, "how many eigenvalues are listed; default all in JSON")
-      ->type_name("K");
+  app.add_option("--top", spectrum_.top, "only the K largest; default all")->type_name("K");
+  app.add_flag("--without-k", spectrum_.without_matrix,
+               "with --top: never form K (also taken where it does not fit)");
+  app.add_flag("--density", spectrum_.density,
+               "count eigenvalues by size; where not all are known, an estimate");
+  app.add_flag("!--values-only", spectrum_.residuals,
+               "no eigenvectors, so no residuals: less time and memory");
+  app.add_option("--tolerance", spectrum_.tolerance,
+                 "with --top: of residuals, as a share of the largest eigenvalue")
+      ->type_name("T");
+  add_output(app, spectrum_.out, common_, ".npz of eigenvalues, residuals and eigenvectors");
   add_kernel_choices(app);
   add_report(app, common_);
   add_model_options(app, model_);
@@ -316,9 +325,12 @@ void Commands::add_spectrum() {
 }
 
 run::SpectrumSpec Commands::finished_spectrum(const CLI::App& app) const {
-  static const std::set<std::string> of_files = {"--top", "--json", "--progress", "--threads", "--memory"};
+  static const std::set<std::string> of_files = {"--top",       "--json",    "--progress",    "--threads",
+                                                 "--memory",    "--density", "--values-only", "--tolerance",
+                                                 "--without-k", "--labels",  "--output",      "--force"};
   run::SpectrumSpec spec = spectrum_;
   spec.resources = common_.resources;
+  spec.existing = common_.existing();
   if (!data_.source.empty()) {
     spec.from_model = finished_kernel();
     return spec;
@@ -339,6 +351,7 @@ run::SpectrumSpec Commands::finished_spectrum(const CLI::App& app) const {
                                    .cure = "Leave it out, or give MODEL DATA"});
   }
   spec.kernel = model_.text;
+  spec.labels_file = data_.labels_file;
   return spec;
 }
 

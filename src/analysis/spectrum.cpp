@@ -209,11 +209,13 @@ Spectrum top_spectrum(MatrixView<const double> k, const SpectrumOptions& options
 
 Spectrum top_spectrum(const linalg::LinearOperator& k, const OperatorNorms& norms,
                       const SpectrumOptions& options, const Context& context) {
-  Eigenpairs largest = largest_eigenpairs(k, options.krylov, context);
-  Spectrum result{.size = k.rows(),
-                  .null_spaces = options.null_spaces,
-                  .trace = norms.trace,
-                  .frobenius = norms.frobenius};
+  return top_spectrum(largest_eigenpairs(k, options.krylov, context), k.rows(), norms, options);
+}
+
+Spectrum top_spectrum(Eigenpairs largest, Index size, const OperatorNorms& norms,
+                      const SpectrumOptions& options) {
+  Spectrum result{
+      .size = size, .null_spaces = options.null_spaces, .trace = norms.trace, .frobenius = norms.frobenius};
   take(result, largest, options.vectors);
   result.smallest = largest.lowest;
   result.smallest_is_upper_bound = !result.complete;
@@ -233,6 +235,23 @@ Spectrum top_spectrum(const linalg::LinearOperator& k, const OperatorNorms& norm
     set_verdict(result, judge_upper_bound(result.smallest, bound, options.null_spaces));
   }
   return result;
+}
+
+void add_zeros(Spectrum& whole, Index zeros) {
+  TANGRA_ENSURE(whole.complete && zeros >= 0);
+  if (zeros == 0) return;
+  const auto place = std::ranges::find_if(whole.eigenvalues, [](double value) { return value < 0; });
+  if (!whole.residuals.empty()) {
+    whole.residuals.insert(whole.residuals.begin() + (place - whole.eigenvalues.begin()),
+                           static_cast<std::size_t>(zeros), 0.0);
+  }
+  whole.eigenvalues.insert(place, static_cast<std::size_t>(zeros), 0.0);
+  whole.size += zeros;
+  whole.smallest = whole.eigenvalues.back();
+  whole.condition = infinity;
+  const SignCounts counts = count_signs(whole.eigenvalues, whole.rounding_bound);
+  set_counts(whole, counts);
+  set_verdict(whole, judge(whole.smallest, counts, whole.rounding_bound, whole.null_spaces));
 }
 
 }  // namespace tangra::analysis

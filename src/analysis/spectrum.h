@@ -88,5 +88,11 @@ struct OperatorNorms {
 /// Frobenius norm are the caller's (estimates, as of density.h).
 Spectrum top_spectrum(const linalg::LinearOperator& k, const OperatorNorms& norms,
                       const SpectrumOptions& options, const Context& context);
+/// The same of eigenpairs that were found already. size: of the operator.
+Spectrum top_spectrum(Eigenpairs largest, Index size, const OperatorNorms& norms,
+                      const SpectrumOptions& options);
+
+/// Adds eigenvalues that are exactly 0: those that J J^T has beside all of J^T J.
+void add_zeros(Spectrum& whole, Index zeros);
 
 }  // namespace tangra::analysis

@@ -48,4 +48,8 @@ struct DataSet {
 /// or a 64-bit integer is none of float64's numbers.
 DataSet load(const DataSpec& spec);
 
+/// Labels for `samples` samples from a file of integers. Throws Error(input) where it holds another number of them, or
+/// something else than integers of 0 or more.
+std::vector<Index> load_labels(const std::string& file, Index samples);
+
 }  // namespace tangra::data

@@ -1,6 +1,7 @@
 #include <cmath>
 
 #include "source.h"
+#include "tangra/data/data_set.h"
 #include "tangra/formats/refuse.h"
 
 namespace tangra::data {
@@ -36,6 +37,10 @@ std::vector<Index> labels_from_file(const std::string& file, Index total, Index 
                     expected);
   }
   return labels_of(source.read(for_all ? begin : 0, for_all ? end : source.count).inputs, file);
+}
+
+std::vector<Index> load_labels(const std::string& file, Index samples) {
+  return labels_from_file(file, samples, 0, samples);
 }
 
 }  // namespace tangra::data

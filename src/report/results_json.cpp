@@ -100,37 +100,6 @@ std::string json(const run::VerifyRunResult& result) {
   return written(object);
 }
 
-std::string json(const run::SpectrumResult& result) {
-  const analysis::Spectrum& spectrum = result.spectrum;
-  std::vector<double> values = spectrum.eigenvalues;
-  const auto top = static_cast<std::size_t>(result.top);
-  if (top > 0 && values.size() > top) values.resize(top);
-  std::vector<double> residuals = spectrum.residuals;
-  if (top > 0 && residuals.size() > top) residuals.resize(top);
-  Object object;
-  object["command"] = "spectrum";
-  object["source"] = result.source;
-  object["shape"] = object_of(result.shape);
-  object["size"] = spectrum.size;
-  object["eigenvalues"] = std::move(values);
-  object["residuals"] = std::move(residuals);
-  object["rounding_bound"] = spectrum.rounding_bound;
-  object["rounding_bound_from"] = spectrum.rounding_bound_from;
-  object["entry_error_from"] = result.error_source;
-  object["verdict"] = spectrum.verdict;
-  object["advice"] = spectrum.advice;
-  object["within_rounding"] = spectrum.within_rounding;
-  object["negative_beyond_rounding"] = spectrum.negative_beyond_rounding;
-  object["condition"] = spectrum.condition;
-  object["trace"] = spectrum.trace;
-  object["frobenius"] = spectrum.frobenius;
-  object["effective_rank"] = spectrum.effective_rank;
-  object["entropy_rank"] = spectrum.entropy_rank;
-  object["stable_rank"] = spectrum.stable_rank;
-  add_provenance(object, result.provenance);
-  return written(object);
-}
-
 std::string json(const DataSetList& list) {
   Object object = {{"command", "data list"}, {"data_sets", Object::array()}};
   for (const data::DataSetInfo& set : list.sets) object["data_sets"].push_back(object_of(set));

@@ -113,17 +113,9 @@ void KernelSpec::validate() const {
   validate_file(*this);
 }
 
-KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
-  spec.validate();
-  Session session(spec.resources, caller);
-  Loaded rows = load(spec.model, spec.data);
-  std::optional<Loaded> columns;
-  if (spec.data2) columns = load_second(rows, *spec.data2);
-  session.step("load");
-  session.count_resident();
-
+KernelJob kernel_job(const KernelSpec& spec, Loaded& rows, Loaded* columns) {
   const Graph& graph = *rows.graph;
-  KernelJob job{.spec = spec, .rows = rows, .columns = columns ? &*columns : nullptr};
+  KernelJob job{.spec = spec, .rows = rows, .columns = columns};
   job.of = spec.conjugate.empty() ? find_value(graph, "output", "MODEL") : find_value(graph, spec.conjugate, "--conjugate");
   const Shape& outputs = graph.shape(job.of);
   if (spec.conjugate.empty()) {
@@ -135,6 +127,20 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
     job.basis = read_basis(spec, outputs, rows.summary.samples);
     job.lowered = kernel::lower(job.reduction, job.basis ? Shape{job.basis->rows()} : outputs);
   }
+  return job;
+}
+
+KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
+  spec.validate();
+  Session session(spec.resources, caller);
+  Loaded rows = load(spec.model, spec.data);
+  std::optional<Loaded> columns;
+  if (spec.data2) columns = load_second(rows, *spec.data2);
+  session.step("load");
+  session.count_resident();
+
+  const Graph& graph = *rows.graph;
+  const KernelJob job = kernel_job(spec, rows, columns ? &*columns : nullptr);
 
   KernelResult result;
   result.requested = spec;

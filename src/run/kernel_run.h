@@ -23,6 +23,11 @@ struct KernelJob {
   }
 };
 
+/// What the specification asks for of this network and these samples. The arguments have to outlive the job. Throws
+/// Error(usage) where no reduction is named and one is needed, or it does not fit the outputs; Error(input) for a basis
+/// that does not fit and for a network without parameters.
+KernelJob kernel_job(const KernelSpec& spec, Loaded& rows, Loaded* columns);
+
 /// All that a kernel's bits and its file depend on, but for the plan of contractions.
 std::vector<kernel::ManifestEntry> manifest_of(const KernelJob& job, const KernelResult& result);
 

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "tangra/analysis/alignment.h"
 #include "tangra/analysis/spectrum.h"
 #include "tangra/base/array.h"
 #include "tangra/run/spec.h"
@@ -151,13 +152,36 @@ struct VerifyRunResult {
   Provenance provenance;
 };
 
+/// How a kernel stands to the labels of its samples.
+struct LabelFit {
+  Index classes = 0;
+  analysis::Alignment alignment;
+  analysis::LabelShares shares;  ///< along the eigenvectors that are listed; a column for each class
+};
+
+/// Eigenvalues counted between neighbouring edges.
+struct DensityCounts {
+  std::vector<double> edges;   ///< ascending
+  std::vector<double> counts;  ///< one fewer
+  double below = 0;            ///< eigenvalues below the first edge
+  bool estimated = false;      ///< by Lanczos quadrature; else counted
+};
+
 /// tangra spectrum
 struct SpectrumResult {
   std::string source;
   std::string error_source;  ///< in words: where the error of the entries is known from
-  Shape shape;
+  Shape shape;               ///< of the kernel
   Index top = 0;
+  std::string space = "samples";  ///< or "parameters": J^T J, which has the same eigenvalues but for zeros
+  bool stored = true;             ///< K was formed; else it was applied only
+  std::string precision;          ///< of the kernel's arithmetic; of a file, the type of its entries
   analysis::Spectrum spectrum;
+  double frobenius_error = 0;  ///< standard error of an estimate, 0 where it is exact
+  std::optional<LabelFit> labels;
+  std::string labels_note;  ///< why there is none
+  std::optional<DensityCounts> density;
+  std::string out;
   Provenance provenance;
 };
 

@@ -115,8 +115,15 @@ struct VerifySpec {
 /// tangra spectrum
 struct SpectrumSpec {
   std::string kernel;                    ///< a .npy or .zarr; else model and data
-  std::optional<KernelSpec> from_model;  ///< the kernel is computed in memory
-  Index top = 0;                         ///< how many eigenvalues are listed; 0: all in JSON, some in the table
+  std::optional<KernelSpec> from_model;  ///< the kernel is computed in memory, or applied without being formed
+  Index top = 0;                         ///< the largest ones alone; 0: all
+  bool without_matrix = false;           ///< never form K; with `top`. Without it K is formed where it fits
+  bool residuals = true;                 ///< compute eigenvectors, residuals and shares of labels where they fit
+  bool density = false;                  ///< count eigenvalues by size; without K an estimate
+  double tolerance = 0;                  ///< of residuals, as a share of the largest; 0: from the arithmetic
+  std::string labels_file;               ///< of the samples of a kernel's file; those of data are data.labels_file
+  std::string out;                       ///< .npz of eigenvalues, eigenvectors and residuals; may be empty
+  ExistingFile existing = ExistingFile::refuse;
   Resources resources;
   void validate() const;
 };
