@@ -324,12 +324,13 @@ class Network {
 }  // namespace
 
 Graph network_of(const FileModel& model, const OnnxOptions& options) {
-  constexpr int most_readings = 256;
   const Plan plan(model, options);
+  // A few places at most are open in a real file; a hostile one must not keep us for long.
+  const std::size_t most_readings = std::clamp<std::size_t>(1000000 / (plan.needed.nodes.size() + 1), 8, 256);
   Readings readings;
   FoldBudget budget;  // for all together
   std::optional<Error> first;
-  for (int k = 0; k < most_readings; ++k) {
+  for (std::size_t k = 0; k < most_readings; ++k) {
     try {
       return Network(plan, readings, budget).build();
     } catch (const Mixing& mixing) {
