@@ -39,14 +39,29 @@ Array lengths_array(const Shape& shape, Index first, Index last) {
   return integer_array(own, lengths);
 }
 
+/// What is the same in every reading of a file.
+struct Plan {
+  const FileModel& model;
+  const OnnxOptions& options;
+  Needed needed;
+  std::map<std::string, Decision> decisions;
+
+  Plan(const FileModel& the_model, const OnnxOptions& the_options)
+      : model(the_model), options(the_options), needed(needed_nodes(model, options)) {
+    const std::set<std::string> outputs(needed.outputs.begin(), needed.outputs.end());
+    decisions = decide_parameters(model, needed.nodes, outputs);
+  }
+};
+
 /// The network under construction.
 class Network {
  public:
-  Network(const FileModel& model, const OnnxOptions& options, Readings& readings, FoldBudget& budget)
-      : model_(model),
-        options_(options),
-        needed_(needed_nodes(model, options)),
-        assembly_(model.name, readings),
+  Network(const Plan& plan, Readings& readings, FoldBudget& budget)
+      : model_(plan.model),
+        options_(plan.options),
+        needed_(plan.needed),
+        decisions_(plan.decisions),
+        assembly_(plan.model.name, readings),
         budget_(budget) {}
 
   Graph build() {
@@ -73,11 +88,9 @@ class Network {
   }
 
   void add_initializers() {
-    const std::set<std::string> outputs(needed_.outputs.begin(), needed_.outputs.end());
-    const auto decisions = decide_parameters(model_, needed_.nodes, outputs);
     for (const Initializer& initializer : model_.initializers) {
-      const auto found = decisions.find(initializer.name);
-      if (found == decisions.end()) continue;
+      const auto found = decisions_.find(initializer.name);
+      if (found == decisions_.end()) continue;
       const Decision& decision = found->second;
       Fact fact = folded_fact(initializer.data, initializer.data);
       if (decision.kind != Decision::Kind::constant) {
@@ -297,7 +310,8 @@ class Network {
 
   const FileModel& model_;
   const OnnxOptions& options_;
-  Needed needed_;
+  const Needed& needed_;
+  const std::map<std::string, Decision>& decisions_;
   Assembly assembly_;
   FoldBudget& budget_;
   std::map<std::string, Fact> facts_;
@@ -310,13 +324,15 @@ class Network {
 }  // namespace
 
 Graph network_of(const FileModel& model, const OnnxOptions& options) {
-  constexpr int most_readings = 256;
+  const Plan plan(model, options);
+  // A few places at most are open in a real file; a hostile one must not keep us for long.
+  const std::size_t most_readings = std::clamp<std::size_t>(1000000 / (plan.needed.nodes.size() + 1), 8, 256);
   Readings readings;
   FoldBudget budget;  // for all together
   std::optional<Error> first;
-  for (int k = 0; k < most_readings; ++k) {
+  for (std::size_t k = 0; k < most_readings; ++k) {
     try {
-      return Network(model, options, readings, budget).build();
+      return Network(plan, readings, budget).build();
     } catch (const Mixing& mixing) {
       if (!first) first = mixing;
     } catch (const Error&) {

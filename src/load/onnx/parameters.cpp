@@ -41,14 +41,18 @@ std::set<std::string> computed_with(const std::vector<const FileNode*>& nodes,
 
 /// 0 where a position may be seen, and one very negative number where not; or anything infinite.
 bool is_mask(const Array& array) {
+  constexpr Index piece = 4096;  // the first entries of a weight tell
+  const Array line = array.reshaped({array.size()});
   bool hides = false;
   double hidden = 0;
-  for (const double entry : reals_of(array)) {
-    if (std::isinf(entry)) return true;  // nothing learns that
-    if (entry == 0) continue;
-    if (entry > -1e4 || (hides && entry != hidden)) return false;
-    hides = true;
-    hidden = entry;
+  for (Index begin = 0; begin < line.size(); begin += piece) {
+    for (const double entry : reals_of(line.rows(begin, std::min(line.size(), begin + piece)))) {
+      if (std::isinf(entry)) return true;  // nothing learns that
+      if (entry == 0) continue;
+      if (entry > -1e4 || (hides && entry != hidden)) return false;
+      hides = true;
+      hidden = entry;
+    }
   }
   return hides && array.size() > 1;
 }
