@@ -93,6 +93,10 @@ TEST(Spectrum, FindsThePowerOfADecay) {
   EXPECT_NEAR(decay.exponent, 1.5, 1e-12);
   EXPECT_NEAR(decay.fit, 1, 1e-12);
   EXPECT_EQ(decay_of(std::vector<double>{3, 2, 0}, 0).exponent, 0);
+  // Five octaves of rank with power 2 and five with power 1: every octave counts the same.
+  std::vector<double> bent;
+  for (int r = 1; r <= 1024; ++r) bent.push_back(r <= 32 ? std::pow(r, -2) : 1.0 / 32 / r);
+  EXPECT_NEAR(decay_of(bent, 0).exponent, 1.5, 0.1);
 }
 
 TEST(Spectrum, RefusesWhatHasNone) {
