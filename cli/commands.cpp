@@ -55,6 +55,15 @@ void write_beside(const run::KernelResult& result) {
   file.commit();
 }
 
+/// Tells before the first step of gradient descent that its learning rate is too large.
+run::BoundObserver warn_of_rate(const run::TrainSpec& spec) {
+  return [spec](const run::RateBound& bound) {
+    if (spec.optimizer.method != train::Method::gd || spec.optimizer.rate <= bound.bound) return;
+    write_standard_error("tangra: warning: --lr " + std::to_string(spec.optimizer.rate) +
+                         " is above the bound of stability, " + std::to_string(bound.bound) + "\n");
+  };
+}
+
 class Executor {
  public:
   explicit Executor(const Options& options) : options_(options) {}
@@ -87,6 +96,15 @@ class Executor {
   int operator()(const run::SpectrumSpec& spec) const {
     return delivered(
         with_progress(options_, [&](const run::Caller& caller) { return run::run_spectrum(spec, caller); }));
+  }
+  int operator()(const run::TrainSpec& spec) const {
+    const auto result = with_progress(
+        options_, [&](const run::Caller& caller) { return run::run_train(spec, caller, warn_of_rate(spec)); });
+    deliver(result, options_);
+    if (!result.divergence) return done;
+    write_standard_error("tangra: training diverged in epoch " + std::to_string(result.divergence->epoch) + ": " +
+                         result.divergence->what + "; take a smaller --lr\n");
+    return numerics_failed;
   }
   int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
   int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }
