@@ -101,15 +101,25 @@ class Executor {
     const auto result = with_progress(
         options_, [&](const run::Caller& caller) { return run::run_train(spec, caller, warn_of_rate(spec)); });
     deliver(result, options_);
-    if (!result.divergence) return done;
-    write_standard_error("tangra: training diverged in epoch " + std::to_string(result.divergence->epoch) + ": " +
-                         result.divergence->what + "; take a smaller --lr\n");
-    return numerics_failed;
+    return exit_code_of(result.divergence);
+  }
+  int operator()(const run::LineariseSpec& spec) const {
+    const auto result =
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_linearise(spec, caller); });
+    deliver(result, options_);
+    return exit_code_of(result.divergence);
   }
   int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
   int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }
 
  private:
+  static int exit_code_of(const std::optional<train::Divergence>& divergence) {
+    if (!divergence) return done;
+    write_standard_error("tangra: training diverged in step " + std::to_string(divergence->step) + ": " + divergence->what +
+                         "; take a smaller --lr\n");
+    return numerics_failed;
+  }
+
   template <class Result>
   int delivered(const Result& result) const {
     deliver(result, options_);

@@ -91,6 +91,17 @@ Examples:
   tangra train network.txt mnist --loss mse --lr 0.1 --epochs 50 --checkpoint-every 5 --resume -o W.safetensors
   tangra kernel network.txt mnist --n 1000 --reduce trace --weights W.safetensors)";
 
+const char* const linearise =
+    R"(Trains the network by gradient descent with all samples, and beside it the network linearised in its
+parameters: f0 + J (theta - theta0), whose kernel does not move. For mse the latter has a closed form. Needs the
+full kernel of TRAIN in memory, (N O)^2 numbers. The distance between the two falls with the width of a network in
+ntk parameterisation: where it is small, the network trains in the lazy regime.
+
+Examples:
+  tangra linearise 'Chain(Dense(64 => 512, tanh), Dense(512 => 10))' digits digits --n 60 --samples2 1500:1600 \
+    --parameterization ntk --loss mse --steps 500
+  tangra linearise network.txt mnist mnist:test --n 100 --n2 100 --loss cross-entropy --lr 0.1 -o F.npz)";
+
 const char* const data = R"(Examples:
   tangra data list
   tangra data show digits

@@ -12,6 +12,7 @@ extern const char* const kernel;
 extern const char* const verify;
 extern const char* const spectrum;
 extern const char* const train;
+extern const char* const linearise;
 extern const char* const data;
 
 extern const char* const model;

@@ -19,7 +19,8 @@ struct DataShowRequest {
 };
 
 using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec,
-                             run::VerifySpec, run::SpectrumSpec, run::TrainSpec, DataListRequest, DataShowRequest>;
+                             run::VerifySpec, run::SpectrumSpec, run::TrainSpec, run::LineariseSpec,
+                             DataListRequest, DataShowRequest>;
 
 /// A command line, understood.
 struct Options {

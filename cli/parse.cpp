@@ -60,6 +60,7 @@ class Commands {
   void add_verify();
   void add_spectrum();
   void add_train();
+  void add_linearise();
   void add_data_sets();
   run::JacobianSpec finished_jacobian() const;
   void check_no_second_selection() const;
@@ -94,6 +95,7 @@ class Commands {
   run::VerifySpec verify_;
   run::SpectrumSpec spectrum_;
   run::TrainSpec train_;
+  run::LineariseSpec linearise_;
   DataListRequest list_;
   DataShowRequest show_;
 };
@@ -112,6 +114,7 @@ Commands::Commands() {
   add_verify();
   add_spectrum();
   add_train();
+  add_linearise();
   add_data_sets();
 }
 
@@ -362,8 +365,30 @@ void Commands::add_train() {
   add_resources(app, common_);
   commands_.push_back({&app, [this] {
                          run::TrainSpec spec = finished(train_);
+                         check_is_no_network(data2_.source, "--test");
                          if (!data2_.source.empty()) spec.test = finished_test(data_, data2_);
                          else check_no_second_selection();
+                         return Request(spec);
+                       }});
+}
+
+void Commands::add_linearise() {
+  CLI::App& app = add("linearise", "linearised training, and the true network beside it", help::linearise);
+  add_model(app, model_);
+  app.add_option("TRAIN", data_.source, help::samples)->required()->type_name("");
+  app.add_option("TEST", data2_.source, "a second set, which is not trained on")->required()->type_name("");
+  add_linearise_options(app, linearise_);
+  add_precision(app, common_, "of the network: float64 (default) or float32");
+  add_output(app, linearise_.out, common_, ".npz: the outputs of both; without it only the table");
+  add_report(app, common_);
+  add_model_options(app, model_);
+  add_data_options(app, data_);
+  add_test_options(app, data2_);
+  add_resources(app, common_);
+  commands_.push_back({&app, [this] {
+                         run::LineariseSpec spec = finished(linearise_);
+                         check_is_no_network(data2_.source, "TEST");
+                         spec.test = finished_test(data_, data2_);
                          return Request(spec);
                        }});
 }

@@ -64,4 +64,11 @@ inline void add_training_options(CLI::App& app, run::TrainSpec& spec) {
   app.add_flag("--resume", spec.resume, "go on from the checkpoint where there is one");
 }
 
+inline void add_linearise_options(CLI::App& app, run::LineariseSpec& spec) {
+  add_loss(app, spec.loss);
+  app.add_option("--lr", spec.rate, "the learning rate; default a tenth of what is stable")->type_name("R");
+  app.add_option("--steps", spec.steps, "of gradient descent; default 1000")->type_name("S");
+  app.add_option("--points", spec.points, "at how many of them both are compared; default 15")->type_name("K");
+}
+
 }  // namespace tangra::cli

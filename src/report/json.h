@@ -15,6 +15,7 @@ std::string json(const run::KernelResult& result);
 std::string json(const run::VerifyRunResult& result);
 std::string json(const run::SpectrumResult& result);
 std::string json(const run::TrainResult& result);
+std::string json(const run::LineariseResult& result);
 std::string json(const DataSetList& list);
 std::string json(const DataSetShown& shown);
 

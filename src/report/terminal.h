@@ -16,6 +16,7 @@ std::string terminal(const run::KernelResult& result, const TerminalStyle& style
 std::string terminal(const run::VerifyRunResult& result, const TerminalStyle& style);
 std::string terminal(const run::SpectrumResult& result, const TerminalStyle& style);
 std::string terminal(const run::TrainResult& result, const TerminalStyle& style);
+std::string terminal(const run::LineariseResult& result, const TerminalStyle& style);
 std::string terminal(const DataSetList& list, const TerminalStyle& style);
 std::string terminal(const DataSetShown& shown, const TerminalStyle& style);
 

@@ -38,6 +38,18 @@ Object object_of(const run::KernelMoment& moment) {
           {"eigenvalues", moment.eigenvalues}};
 }
 
+Object object_of(const run::LinearisedView& view) {
+  return {{"network", object_of(view.network)},
+          {"linearised", object_of(view.linearised)},
+          {"distance", view.distance},
+          {"moved", view.moved}};
+}
+
+Object object_of(const std::optional<train::Divergence>& divergence) {
+  if (!divergence) return nullptr;
+  return {{"epoch", divergence->epoch}, {"step", divergence->step}, {"what", divergence->what}};
+}
+
 Object text_or_null(const std::string& text) { return text.empty() ? Object(nullptr) : Object(text); }
 
 }  // namespace
@@ -57,10 +69,7 @@ std::string json(const run::TrainResult& result) {
   object["precision"] = result.precision;
   object["rate_bound"] = result.bound ? object_of(*result.bound) : Object(nullptr);
   object["diverged"] = result.divergence.has_value();
-  object["divergence"] = nullptr;
-  if (result.divergence) {
-    object["divergence"] = {{"epoch", result.divergence->epoch}, {"step", result.divergence->step}, {"what", result.divergence->what}};
-  }
+  object["divergence"] = object_of(result.divergence);
   object["epochs"] = Object::array();
   for (const run::EpochScore& score : result.scores) {
     object["epochs"].push_back({{"epoch", score.epoch},
@@ -74,6 +83,35 @@ std::string json(const run::TrainResult& result) {
   object["resumed_from"] = result.resumed_from > 0 ? Object(result.resumed_from) : Object(nullptr);
   object["checkpoint"] = result.last_checkpoint > 0 ? Object(spec.checkpoint_path()) : Object(nullptr);
   object["checkpoint_epoch"] = result.last_checkpoint > 0 ? Object(result.last_checkpoint) : Object(nullptr);
+  object["out"] = text_or_null(result.out);
+  add_provenance(object, result.provenance);
+  return written(object);
+}
+
+std::string json(const run::LineariseResult& result) {
+  Object object;
+  object["command"] = "linearise";
+  object["model"] = report::object_of(result.model);
+  object["data"] = report::object_of(result.data);
+  object["test"] = report::object_of(result.test);
+  object["loss"] = train::name_of(result.requested.loss);
+  object["loss_description"] = result.loss;
+  object["precision"] = result.precision;
+  object["lr"] = result.rate;
+  object["rate_bound"] = object_of(result.bound);
+  object["diverged"] = result.divergence.has_value();
+  object["divergence"] = object_of(result.divergence);
+  object["largest_distance"] = result.largest_distance;
+  object["largest_distance_test"] = result.largest_distance_test;
+  object["kernel_distance"] = result.kernel_distance;
+  object["parameter_distance"] = result.parameter_distance;
+  object["moments"] = Object::array();
+  for (const run::LinearisedMoment& moment : result.moments) {
+    object["moments"].push_back({{"step", moment.step},
+                                 {"time", moment.time},
+                                 {"train", object_of(moment.train)},
+                                 {"test", object_of(moment.test)}});
+  }
   object["out"] = text_or_null(result.out);
   add_provenance(object, result.provenance);
   return written(object);

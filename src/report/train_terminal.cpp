@@ -56,7 +56,7 @@ void show_bound(Page& page, const run::TrainResult& result) {
   if (!descent) {
     page.field("", "for gradient descent; Adam scales every parameter by itself");
   } else if (optimizer.rate > bound.bound) {
-    page.field("", fmt::format("the learning rate is {} times that: steps grow at first", significant(optimizer.rate / bound.bound, 3)),
+    page.field("", fmt::format("the learning rate is {} times that: unstable unless the curvature falls", significant(optimizer.rate / bound.bound, 3)),
                Tone::bad);
   } else {
     page.field("", fmt::format("the learning rate is {} of it", significant(optimizer.rate / bound.bound, 3)));

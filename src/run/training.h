@@ -85,6 +85,62 @@ struct TrainResult {
   Provenance provenance;
 };
 
+/// tangra linearise
+struct LineariseSpec {
+  load::ModelSpec model;
+  data::DataSpec data;  ///< trained on; with labels, as the next
+  data::DataSpec test;
+  train::LossKind loss = train::LossKind::mse;
+  double rate = 0;     ///< the learning rate; 0: a tenth of the bound
+  Index steps = 1000;  ///< of gradient descent with all samples
+  Index points = 15;   ///< at how many of them both are compared
+  Precision precision = Precision::float64;  ///< of the network; the linearised one is trained in float64
+  std::string out;                           ///< .npz: the outputs of both at these steps
+  ExistingFile existing = ExistingFile::refuse;
+  Resources resources;
+  /// Throws Error(usage) for what contradicts itself, before anything is read.
+  void validate() const;
+};
+
+/// A set of samples as the network and its linearisation f_0 + J (theta - theta_0) see it after as many steps.
+struct LinearisedView {
+  train::Score network;
+  train::Score linearised;
+  double distance = 0;  ///< sqrt(sum_i |f_i - g_i|^2 / N): f of the network, g of the linearisation
+  double moved = 0;     ///< the same between g and the outputs before the first step
+};
+
+struct LinearisedMoment {
+  Index step = 0;
+  double time = 0;  ///< steps times the rate
+  LinearisedView train;
+  LinearisedView test;
+};
+
+struct LineariseResult {
+  LineariseSpec requested;
+  ModelSummary model;
+  DataSummary data;
+  DataSummary test;
+  std::string loss;  ///< in words
+  std::string precision;
+  RateBound bound;
+  double rate = 0;  ///< as used
+  std::vector<LinearisedMoment> moments;
+  double largest_distance = 0;       ///< of the moments, on the training samples
+  double largest_distance_test = 0;  ///< the same on the test samples
+  double kernel_distance = 0;        ///< |K - K_0|_F / |K_0|_F of the full kernel at the last step
+  double parameter_distance = 0;     ///< |theta - theta_0| / |theta_0| at the last step
+  std::optional<train::Divergence> divergence;  ///< of the network; nothing is told of later steps
+  std::string out;
+  Provenance provenance;
+};
+
+/// Trains the network by gradient descent with all samples, and beside it the network linearised in its parameters at the
+/// start: by the closed form of gradient descent for mse, step by step on the kernel for cross-entropy. The full kernel of
+/// the training samples has to fit the memory. Throws tangra::Error.
+LineariseResult run_linearise(const LineariseSpec& spec, const Caller& caller = {});
+
 /// Called before the first step.
 using BoundObserver = std::function<void(const RateBound&)>;
 
