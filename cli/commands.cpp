@@ -58,6 +58,15 @@ void write_beside(const run::KernelResult& result) {
   file.commit();
 }
 
+/// Tells before the first step of gradient descent that its learning rate is too large.
+run::BoundObserver warn_of_rate(const run::TrainSpec& spec) {
+  return [spec](const run::RateBound& bound) {
+    if (spec.optimizer.method != train::Method::gd || spec.optimizer.rate <= bound.bound) return;
+    write_standard_error("tangra: warning: --lr " + std::to_string(spec.optimizer.rate) +
+                         " is above the bound of stability, " + std::to_string(bound.bound) + "\n");
+  };
+}
+
 class Executor {
  public:
   explicit Executor(const Options& options) : options_(options) {}
@@ -93,6 +102,18 @@ class Executor {
     deliver(result, options_);
     return result.spectrum.converged ? done : not_converged(result.spectrum.message);
   }
+  int operator()(const run::TrainSpec& spec) const {
+    const auto result = with_progress(
+        options_, [&](const run::Caller& caller) { return run::run_train(spec, caller, warn_of_rate(spec)); });
+    deliver(result, options_);
+    return exit_code_of(result.divergence);
+  }
+  int operator()(const run::LineariseSpec& spec) const {
+    const auto result =
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_linearise(spec, caller); });
+    deliver(result, options_);
+    return exit_code_of(result.divergence);
+  }
   int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
   int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }
 
@@ -101,6 +122,13 @@ class Executor {
     write_standard_error("tangra: not converged: " + harmless(message) + "\n");
     return numerics_failed;
   }
+  static int exit_code_of(const std::optional<train::Divergence>& divergence) {
+    if (!divergence) return done;
+    write_standard_error("tangra: training diverged in step " + std::to_string(divergence->step) + ": " + divergence->what +
+                         "; take a smaller --lr\n");
+    return numerics_failed;
+  }
+
   template <class Result>
   int delivered(const Result& result) const {
     deliver(result, options_);

@@ -88,6 +88,31 @@ Examples:
   tangra spectrum 'Chain(Dense(64 => 32, relu), Dense(32 => 10))' digits --n 500 --reduce mean
   tangra spectrum network.txt mnist --reduce output=0 --top 20 --without-k)";
 
+const char* const train =
+    R"(Labels are the data set's own, or --labels FILE. Without --batch-size every step takes all samples. The order of
+mini-batches is the same on every machine. Before the first step the largest stable learning rate of gradient
+descent is found, 2 / lambda. W.safetensors holds the weights, to be read with --weights; a checkpoint holds the
+optimizer's state too, and a run that went on from it ends with the same bits. A run whose loss stops being
+finite ends with exit code 5 and writes nothing.
+
+Examples:
+  tangra train 'Chain(Dense(64 => 32, relu), Dense(32 => 10), softmax)' digits --samples 0:1500 --test digits \
+    --samples2 1500:1797 --loss cross-entropy --optimizer adam --lr 0.01 --epochs 20 --batch-size 64 -o W.safetensors
+  tangra train network.txt mnist --loss mse --lr 0.1 --momentum 0.9 --epochs 10 --batch-size 128 --kernel-every 1
+  tangra train network.txt mnist --loss mse --lr 0.1 --epochs 50 --checkpoint-every 5 --resume -o W.safetensors
+  tangra kernel network.txt mnist --n 1000 --reduce trace --weights W.safetensors)";
+
+const char* const linearise =
+    R"(Trains the network by gradient descent with all samples, and beside it the network linearised in its
+parameters: f0 + J (theta - theta0), whose kernel does not move. For mse the latter has a closed form. Needs the
+full kernel of TRAIN in memory, (N O)^2 numbers. The distance between the two falls with the width of a network in
+ntk parameterisation: where it is small, the network trains in the lazy regime.
+
+Examples:
+  tangra linearise 'Chain(Dense(64 => 512, tanh), Dense(512 => 10))' digits digits --n 60 --samples2 1500:1600 \
+    --parameterization ntk --loss mse --steps 500
+  tangra linearise network.txt mnist mnist:test --n 100 --n2 100 --loss cross-entropy --lr 0.1 -o F.npz)";
+
 const char* const data = R"(Examples:
   tangra data list
   tangra data show digits
@@ -125,6 +150,12 @@ const char* const reduce =
     "diagonal  K[i,a,j,a], stored (O, N, N)\n"
     "sum       sum over a and b, the kernel of the summed outputs\n"
     "output=k  the kernel of output k alone";
+
+const char* const loss =
+    "mse: half the squared distance of the outputs to one-hot labels;\n"
+    "cross-entropy: of the outputs as logits, of what goes into the softmax of\n"
+    "a network that ends in one, or of log-probabilities behind a log-softmax.\n"
+    "Means over samples";
 
 const char* const precision = "float32, float64 or auto: as the network's parameters";
 

@@ -11,6 +11,8 @@ extern const char* const vjp;
 extern const char* const kernel;
 extern const char* const verify;
 extern const char* const spectrum;
+extern const char* const train;
+extern const char* const linearise;
 extern const char* const data;
 
 extern const char* const model;
@@ -20,5 +22,6 @@ extern const char* const parameterization;
 extern const char* const input_shape;
 extern const char* const reduce;
 extern const char* const precision;
+extern const char* const loss;
 
 }  // namespace tangra::cli::help

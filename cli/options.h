@@ -3,6 +3,7 @@
 #include <variant>
 
 #include "tangra/run/spec.h"
+#include "tangra/run/training.h"
 
 namespace tangra::cli {
 
@@ -18,7 +19,8 @@ struct DataShowRequest {
 };
 
 using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec,
-                             run::VerifySpec, run::SpectrumSpec, DataListRequest, DataShowRequest>;
+                             run::VerifySpec, run::SpectrumSpec, run::TrainSpec, run::LineariseSpec,
+                             DataListRequest, DataShowRequest>;
 
 /// A command line, understood.
 struct Options {

@@ -6,6 +6,7 @@
 
 #include "option_groups.h"
 #include "options.h"
+#include "training_options.h"
 
 namespace tangra::cli {
 namespace {
@@ -58,8 +59,11 @@ class Commands {
   void add_kernel_choices(CLI::App& app);
   void add_verify();
   void add_spectrum();
+  void add_train();
+  void add_linearise();
   void add_data_sets();
   run::JacobianSpec finished_jacobian() const;
+  void check_no_second_selection() const;
   run::KernelSpec finished_kernel() const;
   run::SpectrumSpec finished_spectrum(const CLI::App& app) const;
   /// A specification with what is common to all that have a network and data.
@@ -89,6 +93,8 @@ class Commands {
   data::DataSpec data2_;
   run::VerifySpec verify_;
   run::SpectrumSpec spectrum_;
+  run::TrainSpec train_;
+  run::LineariseSpec linearise_;
   DataListRequest list_;
   DataShowRequest show_;
 };
@@ -106,6 +112,8 @@ Commands::Commands() {
   add_kernel();
   add_verify();
   add_spectrum();
+  add_train();
+  add_linearise();
   add_data_sets();
 }
 
@@ -258,6 +266,15 @@ void Commands::add_kernel() {
   commands_.push_back({&app, [this] { return Request(finished_kernel()); }});
 }
 
+void Commands::check_no_second_selection() const {
+  if (!data2_.n && !data2_.samples && data2_.labels_file.empty()) return;
+  throw Error(ErrorKind::usage, {.what = "there is no second data set to select from",
+                                 .where = data2_.n ? "--n2" : data2_.samples ? "--samples2" : "--labels2",
+                                 .got = {},
+                                 .expected = {},
+                                 .cure = "Name the second set too; it may be the same"});
+}
+
 run::KernelSpec Commands::finished_kernel() const {
   if (common_.resume && common_.force) {
     throw Error(ErrorKind::usage, {.what = "one goes on with what is there, the other begins afresh",
@@ -276,12 +293,8 @@ run::KernelSpec Commands::finished_kernel() const {
     second.samples = data2_.samples;
     second.labels_file.clear();
     spec.data2 = std::move(second);
-  } else if (data2_.n || data2_.samples) {
-    throw Error(ErrorKind::usage, {.what = "there is no second data set to select from",
-                                   .where = data2_.n ? "--n2" : "--samples2",
-                                   .got = {},
-                                   .expected = {},
-                                   .cure = "Name it behind DATA; it may be the same set"});
+  } else {
+    check_no_second_selection();
   }
   return spec;
 }
@@ -353,6 +366,51 @@ run::SpectrumSpec Commands::finished_spectrum(const CLI::App& app) const {
   spec.kernel = model_.text;
   spec.labels_file = data_.labels_file;
   return spec;
+}
+
+void Commands::add_train() {
+  CLI::App& app = add("train", "gradient descent and Adam, and how the kernel moves meanwhile", help::train);
+  add_model(app, model_);
+  add_data(app, data_);
+  add_training_options(app, train_);
+  add_precision(app, common_, help::precision);
+  add_output(app, train_.out, common_, ".safetensors or .npz: the weights; without it only the table");
+  add_report(app, common_);
+  add_model_options(app, model_);
+  add_data_options(app, data_);
+  app.add_option("--test", data2_.source, "a second set, which is scored and not trained on")
+      ->type_name("DATA")
+      ->group("Data");
+  add_test_options(app, data2_);
+  add_resources(app, common_);
+  commands_.push_back({&app, [this] {
+                         run::TrainSpec spec = finished(train_);
+                         check_is_no_network(data2_.source, "--test");
+                         if (!data2_.source.empty()) spec.test = finished_test(data_, data2_);
+                         else check_no_second_selection();
+                         return Request(spec);
+                       }});
+}
+
+void Commands::add_linearise() {
+  CLI::App& app = add("linearise", "linearised training, and the true network beside it", help::linearise);
+  add_model(app, model_);
+  app.add_option("TRAIN", data_.source, help::samples)->required()->type_name("");
+  app.add_option("TEST", data2_.source, "a second set, which is not trained on")->required()->type_name("");
+  add_linearise_options(app, linearise_);
+  add_precision(app, common_, "of the network: float64 (default) or float32");
+  add_output(app, linearise_.out, common_, ".npz: the outputs of both; without it only the table");
+  add_report(app, common_);
+  add_model_options(app, model_);
+  add_data_options(app, data_);
+  add_test_options(app, data2_);
+  add_resources(app, common_);
+  commands_.push_back({&app, [this] {
+                         run::LineariseSpec spec = finished(linearise_);
+                         check_is_no_network(data2_.source, "TEST");
+                         spec.test = finished_test(data_, data2_);
+                         return Request(spec);
+                       }});
 }
 
 void Commands::add_data_sets() {

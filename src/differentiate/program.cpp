@@ -1,5 +1,6 @@
 #include "tangra/differentiate/program.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "tangra/base/error.h"
@@ -43,6 +44,7 @@ template <class T>
 Program<T>::Program(std::shared_ptr<const Graph> graph, const Context& context, linalg::Engine engine)
     : graph_(std::move(graph)), engine_(engine) {
   look_up_operators();
+  load_batch_free();
   evaluate_batch_free(context);
   resolve_places();
 }
@@ -66,7 +68,7 @@ void Program<T>::look_up_operators() {
 }
 
 template <class T>
-void Program<T>::evaluate_batch_free(const Context& context) {
+void Program<T>::load_batch_free() {
   batch_free_.resize(graph_->values.size());
   for (const Parameter& parameter : graph_->parameters) {
     batch_free_[static_cast<std::size_t>(parameter.value)] =
@@ -76,6 +78,10 @@ void Program<T>::evaluate_batch_free(const Context& context) {
     batch_free_[static_cast<std::size_t>(constant.value)] =
         checked<T>(constant.data, "constant " + graph_->value(constant.value).name, false);
   }
+}
+
+template <class T>
+void Program<T>::evaluate_batch_free(const Context& context) {
   for (std::size_t n = 0; n < graph_->nodes.size(); ++n) {
     const Node& node = graph_->nodes[n];
     if (!is_batch_free(node.outputs.front())) continue;
@@ -91,6 +97,19 @@ void Program<T>::evaluate_batch_free(const Context& context) {
                             .sides = inputs};
     ops_[n]->forward(call, results);
   }
+}
+
+template <class T>
+void Program<T>::set_parameters(const std::vector<Tensor<T>>& parameters, const Context& context) {
+  TANGRA_ENSURE(parameters.size() == graph_->parameters.size());
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    const Parameter& parameter = graph_->parameters[p];
+    if (!parameter.trainable) continue;
+    Tensor<T>& own = batch_free_[static_cast<std::size_t>(parameter.value)];
+    TANGRA_ENSURE(parameters[p].size() == own.size());
+    std::ranges::copy(parameters[p], own.begin());
+  }
+  evaluate_batch_free(context);
 }
 
 template <class T>

@@ -9,7 +9,7 @@
 namespace tangra::differentiate {
 
 /// A graph made ready to run in one scalar type: its operators looked up, every value that depends on no sample
-/// evaluated once, and for each of those the place in a parameter that it is a view of. Immutable; shared by threads.
+/// evaluated once, and for each of those the place in a parameter that it is a view of. Shared by threads, and immutable but for set_parameters().
 template <class T>
 class Program {
  public:
@@ -32,8 +32,14 @@ class Program {
   /// Whether input `input` of the node is used in the outer form and its place can be read as the matrix of that form.
   bool has_outer_form(NodeId node, int input) const;
 
+  /// Gives the trainable parameters other entries (parameters[p]: as many as parameter p has, finite; those of frozen ones
+  /// are not looked at) and evaluates anew what depends on them. graph() keeps what it was made with. No other thread may
+  /// use the program meanwhile.
+  void set_parameters(const std::vector<Tensor<T>>& parameters, const Context& context);
+
  private:
   void look_up_operators();
+  void load_batch_free();
   void evaluate_batch_free(const Context& context);
   void resolve_places();
   void resolve_place(NodeId id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tangra/base/error.h"
@@ -13,6 +14,9 @@ namespace tangra::load {
 namespace {
 
 using Found = std::map<std::string, Array, std::less<>>;
+
+/// In a checkpoint of a training run: what is not a parameter.
+constexpr std::string_view training_prefix = "training:";
 
 enum class FileKind { npz, safetensors };
 
@@ -49,6 +53,7 @@ Found read_all(const std::filesystem::path& path) {
       kind_of(path) == FileKind::npz ? formats::read_npz(path) : formats::read_safetensors(path).arrays;
   Found found;
   for (auto& [name, array] : arrays) {
+    if (name.starts_with(training_prefix)) continue;
     if (!found.emplace(name, std::move(array)).second) fail(path, "two arrays have the same name", name);
   }
   return found;

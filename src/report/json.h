@@ -3,6 +3,7 @@
 
 #include "tangra/report/data_sets.h"
 #include "tangra/run/result.h"
+#include "tangra/run/training.h"
 
 namespace tangra::report {
 
@@ -13,6 +14,8 @@ std::string json(const run::ArraysResult& result);
 std::string json(const run::KernelResult& result);
 std::string json(const run::VerifyRunResult& result);
 std::string json(const run::SpectrumResult& result);
+std::string json(const run::TrainResult& result);
+std::string json(const run::LineariseResult& result);
 std::string json(const DataSetList& list);
 std::string json(const DataSetShown& shown);
 

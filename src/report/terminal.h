@@ -4,6 +4,7 @@
 #include "tangra/report/data_sets.h"
 #include "tangra/report/style.h"
 #include "tangra/run/result.h"
+#include "tangra/run/training.h"
 
 namespace tangra::report {
 
@@ -14,6 +15,8 @@ std::string terminal(const run::ArraysResult& result, const TerminalStyle& style
 std::string terminal(const run::KernelResult& result, const TerminalStyle& style);
 std::string terminal(const run::VerifyRunResult& result, const TerminalStyle& style);
 std::string terminal(const run::SpectrumResult& result, const TerminalStyle& style);
+std::string terminal(const run::TrainResult& result, const TerminalStyle& style);
+std::string terminal(const run::LineariseResult& result, const TerminalStyle& style);
 std::string terminal(const DataSetList& list, const TerminalStyle& style);
 std::string terminal(const DataSetShown& shown, const TerminalStyle& style);
 

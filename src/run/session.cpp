@@ -83,6 +83,14 @@ void Session::step(const std::string& name) {
   step_start_ = now;
 }
 
+void Session::add_to_step(const std::string& name) {
+  const auto found = std::ranges::find_if(seconds_, [&](const auto& step) { return step.first == name; });
+  if (found == seconds_.end()) return step(name);
+  const Clock::time_point now = Clock::now();
+  found->second += seconds_between(step_start_, now);
+  step_start_ = now;
+}
+
 void Session::add_step(const std::string& name, double seconds) {
   seconds_.emplace_back(name, seconds);
   step_start_ = Clock::now();

@@ -20,6 +20,8 @@ class Session {
   void count_resident();
   /// Ends a step: the time since the last one ended counts for `name`.
   void step(const std::string& name);
+  /// As step(), where the step of this name may have had parts before.
+  void add_to_step(const std::string& name);
   /// Adds seconds that belong to a step measured elsewhere, and starts the clock anew.
   void add_step(const std::string& name, double seconds);
   /// What is known at the end of the run.
