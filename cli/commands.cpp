@@ -88,6 +88,10 @@ class Executor {
     write_beside(result);
     return delivered(result);
   }
+  int operator()(const PlanRequest& request) const {
+    return delivered(with_progress(
+        options_, [&](const run::Caller& caller) { return run::run_plan(request.spec, caller); }));
+  }
   int operator()(const run::VerifySpec& spec) const {
     const auto result =
         with_progress(options_, [&](const run::Caller& caller) { return run::run_verify(spec, caller); });

@@ -66,6 +66,16 @@ Examples:
   tangra kernel network.txt digits --n 100 --reduce full --by layer -o K.npz
   tangra kernel network.txt digits --pairs self --reduce trace --json)";
 
+const char* const plan =
+    R"(Tells, without computing K, in which order each use of a parameter would be contracted and why, how many
+operations that takes, in what blocks and groups, how much memory, and how long: from the rates of this
+machine, which are measured once (0.2 s) and kept, and from the sweeps of a few samples. Exit code 4 where
+the kernel would not fit into the memory budget.
+
+Examples:
+  tangra plan network.txt mnist --reduce trace --memory 2GiB -o K.zarr
+  tangra plan network.onnx digits --reduce full --json)";
+
 const char* const verify =
     R"(Computes the Jacobians and the kernel by ways that share as little code as possible, and compares every
 pair: structured factors, explicit Jacobians by pull-back, forward-mode products, finite differences.

@@ -9,6 +9,7 @@ extern const char* const jacobian;
 extern const char* const jvp;
 extern const char* const vjp;
 extern const char* const kernel;
+extern const char* const plan;
 extern const char* const verify;
 extern const char* const spectrum;
 extern const char* const train;

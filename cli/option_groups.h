@@ -1,5 +1,5 @@
 #pragma once
-// Included by parse.cpp alone: it brings in CLI11. Options that several commands share.
+// Included by parse*.cpp alone: it brings in CLI11. Options that several commands share.
 #include <CLI/CLI.hpp>
 #include <functional>
 #include <string>

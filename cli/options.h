@@ -18,7 +18,12 @@ struct DataShowRequest {
   std::string data_dir = {};
 };
 
-using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec,
+/// tangra plan
+struct PlanRequest {
+  run::KernelSpec spec = {};
+};
+
+using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec, PlanRequest,
                              run::VerifySpec, run::SpectrumSpec, run::TrainSpec, run::LineariseSpec,
                              DataListRequest, DataShowRequest>;
 

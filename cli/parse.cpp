@@ -1,31 +1,11 @@
-// The only file that sees CLI11 (by option_groups.h), which takes many seconds to compile.
 #include <algorithm>
-#include <functional>
 #include <iterator>
 #include <set>
 
-#include "option_groups.h"
-#include "options.h"
-#include "training_options.h"
+#include "parser.h"
 
 namespace tangra::cli {
 namespace {
-
-/// A subcommand and what makes its request once everything is read.
-struct Command {
-  CLI::App* app = nullptr;
-  std::function<Request()> request;
-};
-
-/// Throws Error(usage) where a network was written in the place of data.
-void check_is_no_network(const std::string& source, const char* place) {
-  if (!load::is_chain_text(source) && !source.ends_with(".onnx")) return;
-  throw Error(ErrorKind::usage, {.what = "a network stands where data belong",
-                                 .where = place,
-                                 .got = source,
-                                 .expected = "a file or the name of a data set",
-                                 .cure = "MODEL comes first, then DATA"});
-}
 
 /// Whether one begins the other, or their letters in any order differ by one at most.
 bool alike(std::string typed, std::string name) {
@@ -38,66 +18,17 @@ bool alike(std::string typed, std::string name) {
   return longer > 2 && common.size() + 1 >= longer;
 }
 
-/// All commands with the variables that their options are read into.
-class Commands {
- public:
-  Commands();
-  CLI::App& app() { return app_; }
-  const Common& common() const { return common_; }
-  Request request() const;
-  bool knows(const std::string& name) const;
-  [[noreturn]] void refuse_command(const std::string& name) const;
-  /// The command whose options are read, as the user calls it.
-  std::string current() const;
+}  // namespace
 
- private:
-  CLI::App& add(const std::string& name, const std::string& description, const char* footer);
-  void add_summary();
-  void add_jacobian();
-  void add_product(bool forward);
-  void add_kernel();
-  void add_kernel_choices(CLI::App& app);
-  void add_verify();
-  void add_spectrum();
-  void add_train();
-  void add_linearise();
-  void add_data_sets();
-  run::JacobianSpec finished_jacobian() const;
-  void check_no_second_selection() const;
-  run::KernelSpec finished_kernel() const;
-  run::SpectrumSpec finished_spectrum(const CLI::App& app) const;
-  /// A specification with what is common to all that have a network and data.
-  template <class Spec>
-  Spec finished(Spec spec) const {
-    check_is_no_network(data_.source, "DATA");
-    spec.model = model_;
-    spec.data = data_;
-    spec.precision = common_.chosen_precision(spec.precision);
-    spec.resources = common_.resources;
-    if constexpr (requires { spec.existing; }) spec.existing = common_.existing();
-    return spec;
-  }
-
-  CLI::App app_{"tangra: exact per-sample derivatives of neural networks, and their tangent kernels",
-                "tangra"};
-  std::vector<Command> commands_;
-  Common common_;
-  load::ModelSpec model_;
-  data::DataSpec data_;
-  std::vector<std::string> wrt_;  ///< lists of names
-  std::string layout_;
-  std::string input_form_;
-  run::JacobianSpec jacobian_;
-  run::ProductSpec product_;
-  run::KernelSpec kernel_;
-  data::DataSpec data2_;
-  run::VerifySpec verify_;
-  run::SpectrumSpec spectrum_;
-  run::TrainSpec train_;
-  run::LineariseSpec linearise_;
-  DataListRequest list_;
-  DataShowRequest show_;
-};
+/// Throws Error(usage) where a network was written in the place of data.
+void check_is_no_network(const std::string& source, const char* place) {
+  if (!load::is_chain_text(source) && !source.ends_with(".onnx")) return;
+  throw Error(ErrorKind::usage, {.what = "a network stands where data belong",
+                                 .where = place,
+                                 .got = source,
+                                 .expected = "a file or the name of a data set",
+                                 .cure = "MODEL comes first, then DATA"});
+}
 
 Commands::Commands() {
   app_.require_subcommand(1);
@@ -109,7 +40,8 @@ Commands::Commands() {
   add_jacobian();
   add_product(true);
   add_product(false);
-  add_kernel();
+  add_kernel(false);
+  add_kernel(true);
   add_verify();
   add_spectrum();
   add_train();
@@ -221,8 +153,9 @@ void Commands::add_kernel_choices(CLI::App& app) {
   add_precision(app, common_, help::precision);
 }
 
-void Commands::add_kernel() {
-  CLI::App& app = add("kernel", "the neural tangent kernel", help::kernel);
+void Commands::add_kernel(bool planned) {
+  CLI::App& app = planned ? add("plan", "what kernel would do with the same arguments", help::plan)
+                          : add("kernel", "the neural tangent kernel", help::kernel);
   add_model(app, model_);
   add_data(app, data_);
   app.add_option("DATA2", data2_.source, "train x test: samples of the kernel's columns")->type_name("");
@@ -263,7 +196,10 @@ void Commands::add_kernel() {
       "samples of DATA2", "a:b")
       ->group("Data");
   add_resources(app, common_);
-  commands_.push_back({&app, [this] { return Request(finished_kernel()); }});
+  commands_.push_back({&app, [this, planned] {
+                         run::KernelSpec spec = finished_kernel();
+                         return planned ? Request(PlanRequest{std::move(spec)}) : Request(std::move(spec));
+                       }});
 }
 
 void Commands::check_no_second_selection() const {
@@ -340,7 +276,7 @@ void Commands::add_spectrum() {
 run::SpectrumSpec Commands::finished_spectrum(const CLI::App& app) const {
   static const std::set<std::string> of_files = {"--top",       "--json",    "--progress",    "--threads",
                                                  "--memory",    "--density", "--values-only", "--tolerance",
-                                                 "--without-k", "--labels",  "--output",      "--force"};
+                                                 "--without-k", "--labels",  "--out",         "--force"};
   run::SpectrumSpec spec = spectrum_;
   spec.resources = common_.resources;
   spec.existing = common_.existing();
@@ -366,51 +302,6 @@ run::SpectrumSpec Commands::finished_spectrum(const CLI::App& app) const {
   spec.kernel = model_.text;
   spec.labels_file = data_.labels_file;
   return spec;
-}
-
-void Commands::add_train() {
-  CLI::App& app = add("train", "gradient descent and Adam, and how the kernel moves meanwhile", help::train);
-  add_model(app, model_);
-  add_data(app, data_);
-  add_training_options(app, train_);
-  add_precision(app, common_, help::precision);
-  add_output(app, train_.out, common_, ".safetensors or .npz: the weights; without it only the table");
-  add_report(app, common_);
-  add_model_options(app, model_);
-  add_data_options(app, data_);
-  app.add_option("--test", data2_.source, "a second set, which is scored and not trained on")
-      ->type_name("DATA")
-      ->group("Data");
-  add_test_options(app, data2_);
-  add_resources(app, common_);
-  commands_.push_back({&app, [this] {
-                         run::TrainSpec spec = finished(train_);
-                         check_is_no_network(data2_.source, "--test");
-                         if (!data2_.source.empty()) spec.test = finished_test(data_, data2_);
-                         else check_no_second_selection();
-                         return Request(spec);
-                       }});
-}
-
-void Commands::add_linearise() {
-  CLI::App& app = add("linearise", "linearised training, and the true network beside it", help::linearise);
-  add_model(app, model_);
-  app.add_option("TRAIN", data_.source, help::samples)->required()->type_name("");
-  app.add_option("TEST", data2_.source, "a second set, which is not trained on")->required()->type_name("");
-  add_linearise_options(app, linearise_);
-  add_precision(app, common_, "of the network: float64 (default) or float32");
-  add_output(app, linearise_.out, common_, ".npz: the outputs of both; without it only the table");
-  add_report(app, common_);
-  add_model_options(app, model_);
-  add_data_options(app, data_);
-  add_test_options(app, data2_);
-  add_resources(app, common_);
-  commands_.push_back({&app, [this] {
-                         run::LineariseSpec spec = finished(linearise_);
-                         check_is_no_network(data2_.source, "TEST");
-                         spec.test = finished_test(data_, data2_);
-                         return Request(spec);
-                       }});
 }
 
 void Commands::add_data_sets() {
@@ -462,6 +353,8 @@ std::string Commands::current() const {
   }
   return name;
 }
+
+namespace {
 
 /// The innermost command that was named, and its help.
 std::string help_of(CLI::App& app) {

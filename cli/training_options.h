@@ -1,5 +1,5 @@
 #pragma once
-// Included by parse.cpp alone: it brings in CLI11. Options of the commands that train.
+// Included by parse*.cpp alone: it brings in CLI11. Options of the commands that train.
 #include "option_groups.h"
 #include "tangra/run/training.h"
 

@@ -68,6 +68,15 @@ class Assembler {
                                               assembly.parts.part_of, assembly.sizes, assembly.explicit_rows);
   }
 
+  AssemblyReport plan() {
+    if (row_source_.samples() == 0 || column_source_.samples() == 0) return report_;
+    const Index group = group_size();
+    const Index row_blocks = blocks_of(row_source_);
+    report_.groups = (row_blocks + group - 1) / group;
+    report_.tiles = symmetric_ ? row_blocks * (row_blocks + 1) / 2 : row_blocks * blocks_of(column_source_);
+    return report_;
+  }
+
   AssemblyReport run() {
     if (row_source_.samples() == 0 || column_source_.samples() == 0) return report_;
     const Index group = group_size();
@@ -192,9 +201,12 @@ class Assembler {
       const std::size_t available = free - free / 16;  // what is freed and taken again leaves holes
       const std::size_t left = available > working ? available - working : 0;
       const Index all = std::max(blocks_of(row_source_), blocks_of(column_source_));
-      if (symmetric_ && static_cast<std::size_t>(all) * (2 * needs.packed + needs.shared) <= left) return all;
+      const std::size_t together = static_cast<std::size_t>(all) * (2 * needs.packed + needs.shared);
+      report_.factor_bytes = working + together;
+      if (symmetric_ && together <= left) return all;
       const std::size_t each = 2 * (needs.packed + needs.shared);
       const auto fitting = static_cast<Index>(left / (each + 1));
+      report_.factor_bytes = working + each * static_cast<std::size_t>(std::min(all, fitting));
       if (fitting >= 1) return std::min(all, fitting);
       if (block_ > 1 && !assembly_.fixed_block) continue;
       const std::size_t needed = (working + each) / 15 * 16 + 16;
@@ -350,6 +362,15 @@ AssemblyReport assemble(const Assembly<T>& assembly, TileStore<T>& store, const 
 }
 
 template <class T>
+AssemblyReport plan_assembly(const Assembly<T>& assembly, const Context& context) {
+  struct Nowhere final : TileStore<T> {
+    void write(int, Index, Index, Index, MatrixView<const T>) override {}
+    void finish() override {}
+  } nowhere;
+  return Assembler<T>(assembly, nowhere, context).plan();
+}
+
+template <class T>
 AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>& result, const Context& context) {
   const auto start = std::chrono::steady_clock::now();
   const FactorSource<T>& source = *assembly.rows;
@@ -437,6 +458,7 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
 
 #define TANGRA_INSTANTIATE(T)                                                                             \
   template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \
+  template AssemblyReport plan_assembly<T>(const Assembly<T>&, const Context&);                          \
   template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
   template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&);
 TANGRA_INSTANTIATE(float)

@@ -40,6 +40,7 @@ struct AssemblyReport {
   Index groups = 1;              ///< more than one: factors are made anew, as they do not fit together
   double factor_seconds = 0;     ///< sweeps and packing
   double contract_seconds = 0;   ///< tiles and their writing
+  std::size_t factor_bytes = 0;  ///< of the packed factors that are held at once, and of the memory to work in; 0 without a budget
   Index tiles = 0;               ///< of all parts and planes at one place counted once
   Index tiles_found = 0;         ///< of them, what an earlier run had left in the store
 };
@@ -50,6 +51,10 @@ struct AssemblyReport {
 /// blocks of factors fit. Calls store.begin(), not store.finish().
 template <class T>
 AssemblyReport assemble(const Assembly<T>& assembly, TileStore<T>& store, const Context& context);
+
+/// What assemble() would do, found from one sample: no sweep, no tile. Throws Error(memory) as it would.
+template <class T>
+AssemblyReport plan_assembly(const Assembly<T>& assembly, const Context& context);
 
 /// Pairs of a sample with itself: result[part] has [n, planes, full, full].
 template <class T>
@@ -64,6 +69,7 @@ Index default_block_samples(const factors::RowLayout& layout, Index samples);
 
 #define TANGRA_DECLARE(T)                                                                                        \
   extern template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \
+  extern template AssemblyReport plan_assembly<T>(const Assembly<T>&, const Context&);                          \
   extern template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
   extern template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&);
 TANGRA_DECLARE(float)

@@ -12,6 +12,7 @@ namespace tangra::report {
 std::string json(const run::SummaryResult& result);
 std::string json(const run::ArraysResult& result);
 std::string json(const run::KernelResult& result);
+std::string json(const run::PlanResult& result);
 std::string json(const run::VerifyRunResult& result);
 std::string json(const run::SpectrumResult& result);
 std::string json(const run::TrainResult& result);

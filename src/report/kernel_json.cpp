@@ -127,6 +127,8 @@ std::string json(const run::KernelResult& result) {
   object["data2"] = result.data2 ? object_of(*result.data2) : Object(nullptr);
   object["plan"] = plan_of(result);
   object["multiply_adds"] = result.multiply_adds;
+  object["predicted_contraction"] =
+      result.predicted_contraction ? Object(*result.predicted_contraction) : Object(nullptr);
   object["block_samples"] = result.block_samples;
   object["groups"] = result.groups;
   object["measured_error"] = measured_error_of(result);
@@ -136,6 +138,37 @@ std::string json(const run::KernelResult& result) {
   object["resumed"] = result.resumed ? Object{{"tiles", result.resumed->tiles}, {"found", result.resumed->found}} : Object(nullptr);
   object["requested"] = requested(result.requested);
   add_provenance(object, result.provenance);
+  return written(object);
+}
+
+std::string json(const run::PlanResult& result) {
+  const run::KernelResult& kernel = result.kernel;
+  const run::Prediction& predicted = result.predicted;
+  Object object;
+  object["command"] = "plan";
+  object["shape"] = object_of(kernel.shape);
+  object["axes"] = kernel.axes;
+  object["reduce"] = kernel.reduce;
+  object["precision"] = kernel.precision;
+  object["method"] = kernel.method;
+  object["parts"] = kernel.parts;
+  object["model"] = object_of(kernel.model);
+  object["data"] = object_of(kernel.data);
+  object["data2"] = kernel.data2 ? object_of(*kernel.data2) : Object(nullptr);
+  object["plan"] = plan_of(kernel);
+  object["multiply_adds"] = kernel.multiply_adds;
+  object["block_samples"] = kernel.block_samples;
+  object["groups"] = kernel.groups;
+  object["tiles"] = predicted.tiles;
+  object["kernel_bytes"] = predicted.kernel_bytes;
+  object["factor_bytes"] = predicted.factor_bytes;
+  object["expected_seconds"] = {{"factors", predicted.factor_seconds},
+                                {"contraction", predicted.contraction_seconds},
+                                {"write", predicted.write_seconds},
+                                {"total", predicted.seconds()}};
+  object["multiply_adds_per_second"] = predicted.multiply_adds_rate;
+  object["requested"] = requested(kernel.requested);
+  add_provenance(object, kernel.provenance);
   return written(object);
 }
 

@@ -110,6 +110,7 @@ void show_plan(Page& page, const run::KernelResult& result) {
              significant(result.multiply_adds, 3) + " multiply-adds, blocks of " +
                  plural(result.block_samples, "sample") +
                  (result.groups > 1 ? ", factors made anew in " + plural(result.groups, "group") : ""));
+  if (result.predicted_contraction) page.field("expected", duration(*result.predicted_contraction) + " for the contraction");
   Table table({{"parameter"}, {"order"}, {"multiply-adds a pair", Align::right}, {"why"}});
   for (const run::PlanRow& row : result.plan) {
     table.add({row.parameter, row.order, significant(row.multiply_adds, 4), row.reason});
@@ -195,6 +196,28 @@ std::string terminal(const run::KernelResult& result, const TerminalStyle& style
   if (result.triangle == "lower") page.field("", "the lower triangle alone; above it K reads as NaN in other programs");
   if (result.resumed) page.field("resumed", resumed_text(*result.resumed));
   show_next(page, result);
+  return page.text();
+}
+
+std::string terminal(const run::PlanResult& result, const TerminalStyle& style) {
+  const run::KernelResult& kernel = result.kernel;
+  const run::Prediction& predicted = result.predicted;
+  Page page(style);
+  page.title("Plan of a neural tangent kernel, which was not computed");
+  show_what(page, kernel);
+  show_plan(page, kernel);
+  page.heading("Expected");
+  page.field("time", duration(predicted.seconds()) + " (factors " + duration(predicted.factor_seconds) +
+                         ", contraction " + duration(predicted.contraction_seconds) + ", writing to memory " +
+                         duration(predicted.write_seconds) + ")");
+  page.field("rate", significant(predicted.multiply_adds_rate, 3) + " multiply-adds a second, " +
+                         plural(kernel.provenance.threads, "thread"));
+  page.field("K", human_bytes(predicted.kernel_bytes) + " in " + plural(predicted.tiles, "tile") +
+                      (kernel.out.empty() || kernel.out.ends_with(".npz") ? ", in memory" : ", on disk"));
+  page.field("memory", human_bytes(predicted.factor_bytes) + " for factors and work, of a budget of " +
+                           human_bytes(kernel.provenance.memory_budget));
+  page.heading("Costs of the plan itself");
+  show_costs(page, kernel.provenance);
   return page.text();
 }
 

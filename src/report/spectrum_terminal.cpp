@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "tangra/report/plot.h"
+#include "tangra/report/page/plot.h"
 #include "tangra/report/suggestion.h"
 #include "tangra/report/terminal.h"
 

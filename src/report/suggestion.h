@@ -3,7 +3,7 @@
 #include <string_view>
 #include <vector>
 
-#include "tangra/report/page.h"
+#include "tangra/report/page/page.h"
 #include "tangra/run/result.h"
 
 namespace tangra::report {

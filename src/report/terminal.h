@@ -13,6 +13,7 @@ namespace tangra::report {
 std::string terminal(const run::SummaryResult& result, const TerminalStyle& style);
 std::string terminal(const run::ArraysResult& result, const TerminalStyle& style);
 std::string terminal(const run::KernelResult& result, const TerminalStyle& style);
+std::string terminal(const run::PlanResult& result, const TerminalStyle& style);
 std::string terminal(const run::VerifyRunResult& result, const TerminalStyle& style);
 std::string terminal(const run::SpectrumResult& result, const TerminalStyle& style);
 std::string terminal(const run::TrainResult& result, const TerminalStyle& style);

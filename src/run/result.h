@@ -101,6 +101,18 @@ struct PlanRow {
   double multiply_adds = 0;  ///< for one pair of samples
 };
 
+/// What a run is expected to take, from the rates of the machine and the sweeps of a few samples.
+struct Prediction {
+  double factor_seconds = 0;       ///< sweeps, of all samples and as often as the groups ask for
+  double contraction_seconds = 0;
+  double write_seconds = 0;        ///< to memory; a disk may be slower
+  double multiply_adds_rate = 0;   ///< in a second, of all threads
+  std::size_t kernel_bytes = 0;    ///< of all parts
+  std::size_t factor_bytes = 0;    ///< held at once, with the memory to work in
+  Index tiles = 0;
+  double seconds() const { return factor_seconds + contraction_seconds + write_seconds; }
+};
+
 /// What can be said of a kernel without its eigenvalues.
 struct KernelStatistics {
   double trace = 0;
@@ -134,6 +146,8 @@ struct KernelResult {
   Index block_samples = 0;
   Index groups = 1;
   double multiply_adds = 0;  ///< of all contractions
+  /// Seconds for the contraction from the machine's rates, where an earlier run has measured them.
+  std::optional<double> predicted_contraction;
   KernelStatistics statistics;
   std::optional<verify::MeasuredError> measured_error;  ///< of float32 runs
   std::string out;
@@ -141,6 +155,12 @@ struct KernelResult {
   std::optional<Resumed> resumed;  ///< where there was something to go on with
   std::vector<NamedArray> arrays;  ///< the parts, where no file was asked for
   Provenance provenance;
+};
+
+/// tangra plan: a kernel that was not computed.
+struct PlanResult {
+  KernelResult kernel;  ///< what is known of it before: shape, plan, blocks, groups
+  Prediction predicted;
 };
 
 /// tangra verify

@@ -17,6 +17,9 @@ SummaryResult run_summary(const SummarySpec& spec);
 ArraysResult run_jacobian(const JacobianSpec& spec, const Caller& caller = {});
 ArraysResult run_product(const ProductSpec& spec, const Caller& caller = {});
 KernelResult run_kernel(const KernelSpec& spec, const Caller& caller = {});
+/// What run_kernel would do. Throws Error(usage) for kernels that have no plan: conjugate ones, those in the space of
+/// parameters, of each sample with itself, and by products.
+PlanResult run_plan(const KernelSpec& spec, const Caller& caller = {});
 VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller = {});
 SpectrumResult run_spectrum(const SpectrumSpec& spec, const Caller& caller = {});
 

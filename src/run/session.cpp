@@ -34,12 +34,6 @@ std::string field_of(const char* file, const std::string& key) {
   return {};
 }
 
-std::string machine() {
-  std::string name = field_of("/proc/cpuinfo", "model name");
-  if (name.empty()) name = "unknown processor";
-  return name + ", " + std::to_string(usable_cores()) + " cores";
-}
-
 Array fitted(const data::DataSet& data, const Graph& graph) {
   const Shape& wanted = graph.shape(graph.inputs.front());
   const Shape& given = data.inputs.shape();
@@ -61,6 +55,12 @@ DataSummary summarise(const data::DataSet& data, const Array& inputs) {
 }
 
 }  // namespace
+
+std::string machine() {
+  std::string name = field_of("/proc/cpuinfo", "model name");
+  if (name.empty()) name = "unknown processor";
+  return name + ", " + std::to_string(usable_cores()) + " cores";
+}
 
 Session::Session(const Resources& resources, const Caller& caller)
     : pool_(resources.threads),

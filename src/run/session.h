@@ -59,6 +59,9 @@ Tensor<T> taken_inputs(Loaded& loaded, Session& session);
 extern template Tensor<float> taken_inputs<float>(Loaded&, Session&);
 extern template Tensor<double> taken_inputs<double>(Loaded&, Session&);
 
+/// Processor and number of cores.
+std::string machine();
+
 ModelSummary summarise(const Graph& graph, const std::string& text);
 /// The samples in the type of the computation. Throws Error(input) for one that T cannot hold.
 template <class T>

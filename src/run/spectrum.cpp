@@ -9,7 +9,7 @@
 #include "tangra/base/error.h"
 #include "tangra/formats/json_file.h"
 #include "tangra/kernel/kernel_file.h"
-#include "tangra/run/network_kernel.h"
+#include "tangra/run/kernel/network_kernel.h"
 #include "tangra/run/session.h"
 
 namespace tangra::run {

@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "report/results.h"
-#include "tangra/report/text.h"
+#include "tangra/report/page/text.h"
 
 namespace tangra::report {
 namespace {

@@ -1,11 +1,11 @@
-#include "tangra/report/text.h"
+#include "tangra/report/page/text.h"
 
 #include <gtest/gtest.h>
 
 #include <limits>
 
-#include "tangra/report/page.h"
-#include "tangra/report/plot.h"
+#include "tangra/report/page/page.h"
+#include "tangra/report/page/plot.h"
 
 namespace tangra::report {
 namespace {

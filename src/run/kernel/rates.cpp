@@ -1,4 +1,4 @@
-#include "tangra/run/rates.h"
+#include "tangra/run/kernel/rates.h"
 
 #include <cstdlib>
 #include <filesystem>

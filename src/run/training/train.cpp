@@ -5,8 +5,8 @@
 #include "tangra/kernel/reduction.h"
 #include "tangra/load/weights.h"
 #include "tangra/run/session.h"
-#include "tangra/run/small_kernel.h"
-#include "tangra/run/train_history.h"
+#include "tangra/run/kernel/small_kernel.h"
+#include "tangra/run/training/train_history.h"
 
 namespace tangra::run {
 namespace {

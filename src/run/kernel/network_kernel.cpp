@@ -1,4 +1,4 @@
-#include "tangra/run/network_kernel.h"
+#include "tangra/run/kernel/network_kernel.h"
 
 #include <algorithm>
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "tangra/report/style.h"
-#include "tangra/report/text.h"
+#include "tangra/report/page/text.h"
 
 namespace tangra::report {
 

@@ -4,7 +4,7 @@
 
 #include "tangra/analysis/verdict.h"
 #include "tangra/linalg/linear_operator.h"
-#include "tangra/run/kernel_run.h"
+#include "tangra/run/kernel/job.h"
 
 namespace tangra::run {
 

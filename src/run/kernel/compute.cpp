@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <numeric>
 
@@ -7,8 +8,9 @@
 #include "tangra/differentiate/network_factors.h"
 #include "tangra/kernel/assembly.h"
 #include "tangra/kernel/zarr_store.h"
-#include "tangra/run/kernel_run.h"
-#include "tangra/run/observed.h"
+#include "tangra/run/kernel/job.h"
+#include "tangra/run/kernel/observed.h"
+#include "tangra/run/kernel/rates.h"
 #include "tangra/verify/measured_error.h"
 
 namespace tangra::run {
@@ -32,6 +34,36 @@ class Computation {
                                                                : kernel::PartsBy::parameter);
     for (const Parameter& parameter : graph_.parameters) sizes_.push_back(parameter.data.size());
     session_.step("prepare");
+  }
+
+  Prediction plan() {
+    const differentiate::NetworkFactors<T> rows(program_, rows_, job_.of, job_.seeds(), context_);
+    std::optional<differentiate::NetworkFactors<T>> columns;
+    if (job_.columns != nullptr) columns.emplace(program_, columns_, job_.of, job_.seeds(), context_);
+    result_.method = job_.spec.method == Method::jacobian ? "jacobian" : "structured";
+    const kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr, .layout = job_.lowered.layout,
+                                       .parts = parts_, .sizes = sizes_, .divisor = job_.lowered.divisor,
+                                       .block_samples = job_.spec.block_samples,
+                                       .explicit_rows = job_.spec.method == Method::jacobian};
+    result_.shape = job_.lowered.kernel_shape(row_count(), column_count());
+    result_.axes = job_.lowered.kernel_axes();
+    Prediction predicted;
+    predicted.kernel_bytes =
+        static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts_.count());
+    Reservation memory;
+    if (job_.spec.out.empty() || extension_of(job_.spec.out) == ".npz") {
+      memory = room_for_kernel(predicted.kernel_bytes, parts_.count());
+    }
+    const kernel::AssemblyReport report = kernel::plan_assembly(assembly, context_);
+    describe(report, parts_);
+    predicted.tiles = report.tiles;
+    predicted.factor_bytes = report.factor_bytes;
+    const linalg::Rates machine = rates(context_);
+    predicted.multiply_adds_rate = rate_of(machine);
+    predicted.contraction_seconds = result_.multiply_adds / predicted.multiply_adds_rate;
+    predicted.write_seconds = static_cast<double>(predicted.kernel_bytes) / machine.written_bytes;
+    predicted.factor_seconds = seconds_per_sample(rows) * swept_samples(report.groups);
+    return predicted;
   }
 
   /// A .zarr keeps the tiles of a run that is stopped or that the disk fails, so the message says how to go on.
@@ -77,6 +109,32 @@ class Computation {
     finish();
   }
 
+  static double rate_of(const linalg::Rates& rates) {
+    return std::is_same_v<T, float> ? rates.float32_multiply_adds : rates.float64_multiply_adds;
+  }
+
+  /// Sweeps of the samples: with g groups, the rows once and the columns once for each group of rows.
+  double swept_samples(Index groups) const {
+    const auto n1 = static_cast<double>(row_count());
+    if (job_.columns == nullptr) return groups <= 1 ? n1 : n1 * (1 + static_cast<double>(groups - 1) / 2);
+    return n1 + static_cast<double>(column_count()) * static_cast<double>(std::max<Index>(1, groups));
+  }
+
+  /// Seconds that the pool takes for the factors of one sample, measured on a few.
+  double seconds_per_sample(const differentiate::NetworkFactors<T>& source) const {
+    constexpr Index enough = 64;
+    const Index count = std::min({row_count(), source.samples_at_once(), enough});
+    if (count == 0) return 0;
+    const factors::TermSink<T> drop = [](int, const factors::Term<T>&) {};
+    double seconds = 0;
+    for (int round = 0; round < 2; ++round) {  // the first one touches memory
+      const auto start = std::chrono::steady_clock::now();
+      context_.pool.parallel_for(context_.pool.size(), [&](Index, int) { source.sweep(0, count, drop); });
+      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    }
+    return seconds / static_cast<double>(count * context_.pool.size());
+  }
+
   Index row_count() const { return rows_.shape()[0]; }
   Index column_count() const { return job_.columns != nullptr ? columns_.shape()[0] : row_count(); }
 
@@ -97,6 +155,7 @@ class Computation {
     const auto n2 = static_cast<double>(column_count());
     const double pairs = job_.spec.pairs == Pairs::self ? n1 : job_.columns != nullptr ? n1 * n2 : n1 * (n1 + 1) / 2;
     result_.multiply_adds = report.plan.multiply_adds() * pairs;
+    if (const auto known = kept_rates(context_)) result_.predicted_contraction = result_.multiply_adds / rate_of(*known);
     result_.parts = parts.names;
     if (parts.with_total) result_.parts.emplace_back("total");
   }
@@ -346,6 +405,13 @@ void compute_kernel(const KernelJob& job, Session& session, KernelResult& result
   Computation<T>(job, session, result).run();
 }
 
+template <class T>
+Prediction plan_kernel(const KernelJob& job, Session& session, KernelResult& result) {
+  return Computation<T>(job, session, result).plan();
+}
+
+template Prediction plan_kernel<float>(const KernelJob&, Session&, KernelResult&);
+template Prediction plan_kernel<double>(const KernelJob&, Session&, KernelResult&);
 template void compute_kernel<float>(const KernelJob&, Session&, KernelResult&);
 template void compute_kernel<double>(const KernelJob&, Session&, KernelResult&);
 

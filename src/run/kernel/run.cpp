@@ -4,7 +4,7 @@
 #include "tangra/base/error.h"
 #include "tangra/formats/npy.h"
 #include "tangra/kernel/assembly.h"
-#include "tangra/run/kernel_run.h"
+#include "tangra/run/kernel/job.h"
 #include "tangra/run/session.h"
 
 namespace tangra::run {
@@ -130,6 +130,23 @@ KernelJob kernel_job(const KernelSpec& spec, Loaded& rows, Loaded* columns) {
   return job;
 }
 
+namespace {
+
+KernelResult described(const KernelJob& job) {
+  KernelResult result;
+  result.requested = job.spec;
+  result.model = job.rows.model;
+  result.data = job.rows.summary;
+  if (job.columns != nullptr) result.data2 = job.columns->summary;
+  result.reduce = job.spec.conjugate.empty() ? kernel::to_string(job.reduction) : "conjugate";
+  result.conventions = convention(job.spec, job.reduction);
+  result.out = job.spec.out;
+  result.precision = name_of(compute_type(job.spec.precision, *job.rows.graph));
+  return result;
+}
+
+}  // namespace
+
 KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
   spec.validate();
   Session session(spec.resources, caller);
@@ -142,19 +159,10 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
   const Graph& graph = *rows.graph;
   const KernelJob job = kernel_job(spec, rows, columns ? &*columns : nullptr);
 
-  KernelResult result;
-  result.requested = spec;
-  result.model = rows.model;
-  result.data = rows.summary;
-  if (columns) result.data2 = columns->summary;
-  result.reduce = spec.conjugate.empty() ? kernel::to_string(job.reduction) : "conjugate";
-  result.conventions = convention(spec, job.reduction);
-  result.out = spec.out;
+  KernelResult result = described(job);
   if (compute_type(spec.precision, graph) == DType::float64) {
-    result.precision = "float64";
     compute_kernel<double>(job, session, result);
   } else {
-    result.precision = "float32";
     compute_kernel<float>(job, session, result);
   }
   session.context().check_cancelled();
@@ -165,6 +173,29 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
   std::vector<std::uint64_t> data{rows.data.fingerprint};
   if (columns) data.push_back(columns->data.fingerprint);
   result.provenance = session.provenance(fingerprint(graph), std::move(data));
+  return result;
+}
+
+PlanResult run_plan(const KernelSpec& spec, const Caller& caller) {
+  spec.validate();
+  if (!spec.conjugate.empty() || spec.space == Space::parameters || spec.pairs == Pairs::self || spec.method == Method::product) {
+    contradiction("only a kernel of all pairs of samples, by factors or explicit Jacobians, has a plan", "plan",
+                  "Leave --conjugate, --space, --pairs and --method product out");
+  }
+  Session session(spec.resources, caller);
+  Loaded rows = load(spec.model, spec.data);
+  std::optional<Loaded> columns;
+  if (spec.data2) columns = load_second(rows, *spec.data2);
+  session.step("load");
+  session.count_resident();
+  const KernelJob job = kernel_job(spec, rows, columns ? &*columns : nullptr);
+  PlanResult result{.kernel = described(job), .predicted = {}};
+  const bool wide = compute_type(spec.precision, *rows.graph) == DType::float64;
+  result.predicted = wide ? plan_kernel<double>(job, session, result.kernel) : plan_kernel<float>(job, session, result.kernel);
+  session.step("plan");
+  std::vector<std::uint64_t> data{rows.data.fingerprint};
+  if (columns) data.push_back(columns->data.fingerprint);
+  result.kernel.provenance = session.provenance(fingerprint(*rows.graph), std::move(data));
   return result;
 }
 

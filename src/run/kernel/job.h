@@ -35,6 +35,12 @@ std::vector<kernel::ManifestEntry> manifest_of(const KernelJob& job, const Kerne
 template <class T>
 void compute_kernel(const KernelJob& job, Session& session, KernelResult& result);
 
+/// Plans the kernel without computing it.
+template <class T>
+Prediction plan_kernel(const KernelJob& job, Session& session, KernelResult& result);
+
+extern template Prediction plan_kernel<float>(const KernelJob&, Session&, KernelResult&);
+extern template Prediction plan_kernel<double>(const KernelJob&, Session&, KernelResult&);
 extern template void compute_kernel<float>(const KernelJob&, Session&, KernelResult&);
 extern template void compute_kernel<double>(const KernelJob&, Session&, KernelResult&);
 

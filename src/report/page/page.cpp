@@ -1,4 +1,4 @@
-#include "tangra/report/page.h"
+#include "tangra/report/page/page.h"
 
 #include <algorithm>
 #include <array>

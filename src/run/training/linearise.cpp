@@ -7,7 +7,7 @@
 #include "tangra/base/error.h"
 #include "tangra/linalg/gemm.h"
 #include "tangra/run/session.h"
-#include "tangra/run/small_kernel.h"
+#include "tangra/run/kernel/small_kernel.h"
 
 namespace tangra::run {
 namespace {

@@ -1,4 +1,4 @@
-#include "tangra/report/plot.h"
+#include "tangra/report/page/plot.h"
 
 #include <fmt/format.h>
 

@@ -1,7 +1,7 @@
 #include "tangra/base/hash.h"
 #include "tangra/formats/npy.h"
 #include "tangra/linalg/simd.h"
-#include "tangra/run/kernel_run.h"
+#include "tangra/run/kernel/job.h"
 
 namespace tangra::run {
 namespace {

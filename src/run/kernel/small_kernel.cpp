@@ -1,4 +1,4 @@
-#include "tangra/run/small_kernel.h"
+#include "tangra/run/kernel/small_kernel.h"
 
 #include <algorithm>
 #include <cmath>

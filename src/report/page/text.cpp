@@ -1,4 +1,4 @@
-#include "tangra/report/text.h"
+#include "tangra/report/page/text.h"
 
 #include <fmt/format.h>
 

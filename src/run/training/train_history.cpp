@@ -1,4 +1,4 @@
-#include "tangra/run/train_history.h"
+#include "tangra/run/training/train_history.h"
 
 #include <algorithm>
 #include <array>
