@@ -61,7 +61,9 @@ OnnxOptions onnx_options(const ModelSpec& spec) {
                                    .expected = "none, or nothing",
                                    .cure = {}});
   }
-  return {.output = spec.output, .whole_inputs = spec.batch == "none", .input = spec.input_shape ? spec.input_shape : spec.input};
+  return {.output = spec.output,
+          .whole_inputs = spec.batch == "none",
+          .input = spec.input_shape ? spec.input_shape : spec.input};
 }
 
 /// A chain has one output; its name may be given.
@@ -76,9 +78,22 @@ void check_output(const Graph& graph, const ModelSpec& spec) {
                                  .cure = {}});
 }
 
+/// The shape that was asked for fills in what the file leaves open, and nothing else.
+Graph load_onnx_file(const std::filesystem::path& path, const ModelSpec& spec) {
+  Graph graph = load_onnx(path, onnx_options(spec));
+  if (!spec.input_shape) return graph;
+  const Shape& shape = graph.shape(graph.inputs.front());
+  if (*spec.input_shape == shape) return graph;
+  throw Error(ErrorKind::input, {.what = "the file says another shape of its input",
+                                 .where = "--input-shape",
+                                 .got = to_string(*spec.input_shape),
+                                 .expected = to_string(shape),
+                                 .cure = {}});
+}
+
 Graph load_file(const ModelSpec& spec) {
   const std::filesystem::path path = spec.text;
-  if (path.extension() == ".onnx") return load_onnx(path, onnx_options(spec));
+  if (path.extension() == ".onnx") return load_onnx_file(path, spec);
   const formats::InputFile file(path);
   if (file.size() > longest_text) {
     throw Error(ErrorKind::input, {.what = "the file is too long for a chain text",
@@ -114,12 +129,16 @@ Graph load_graph(const ModelSpec& spec) {
 
 void ModelSpec::validate() const {
   const bool onnx = std::filesystem::path(text).extension() == ".onnx" && !is_chain_text(text);
-  const bool scaled = onnx && parameterization != "standard";
-  if ((weights.empty() && !onnx) || (init.empty() && !seed && !scaled)) return;
+  if (weights.empty() && !onnx) return;
+  std::pair<const char*, std::string> drawing;  // an option that means nothing then, and what it says
+  if (onnx && parameterization != "standard") drawing = {"--parameterization", parameterization};
+  if (seed) drawing = {"--seed", std::to_string(*seed)};
+  if (!init.empty()) drawing = {"--init", init};
+  if (drawing.first == nullptr) return;
   throw Error(ErrorKind::usage, {.what = onnx ? "an ONNX file brings its own parameters, so that none are drawn"
                                               : "the weights come from a file, so that none are drawn",
-                                 .where = !init.empty() ? "--init" : seed ? "--seed" : "--parameterization",
-                                 .got = !init.empty() ? init : seed ? std::to_string(*seed) : parameterization,
+                                 .where = drawing.first,
+                                 .got = drawing.second,
                                  .expected = {},
                                  .cure = onnx ? "Leave it out" : "Leave it out, or leave --weights out"});
 }

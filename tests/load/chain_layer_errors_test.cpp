@@ -42,6 +42,8 @@ TEST(ChainLayerErrors, ArgumentsOfConvolutions) {
        {"Conv((3, 3), 1 => 2; strid = 1)", "1:22", "Did you mean stride?"},
        {"Conv((3, 3), 1 => 2; stride = 0)", "1:31", "stride is at least 1; got 0"},
        {"Conv((3, 3), 1 => 2; stride = (1, 2, 3))", "1:31", "stride cannot be this; got (1, 2, 3)"},
+       {"Conv((3, 3), 1 => 2; dilation = 9000000000000000000, pad = SamePad())", "1:33",
+        "dilation is at most 2^31"},
        {"Conv((3, 3), 1 => 2; pad = -1)", "1:28", "pad is at least 0; got -1"},
        {"Conv((3, 3), 1 => 2; pad = (1, 2, 3))", "1:28", "expected a form such as (1, 1, 2, 2)"},
        {"Conv((3, 3), 1 => 2; pad = SamePad)", "1:28", "SamePad is written as a call"},

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "load/onnx/file.h"
 #include "support/support.h"
 #include "tangra/load/chain/chain.h"
 #include "tangra/load/weights.h"
@@ -137,6 +138,20 @@ TEST(Model, TakesTheShapeThatIsAskedFor) {
   const Graph graph =
       load_model({.text = "Conv((3, 3), 1 => 2)", .input = Shape{784}, .input_shape = Shape{1, 28, 28}});
   EXPECT_EQ(graph.shape(graph.inputs[0]), (Shape{1, 28, 28}));
+}
+
+TEST(Model, TheShapeThatIsAskedForFillsInWhatAnOnnxFileLeavesOpen) {
+  const test::TemporaryFolder folder;
+  const test::onnx::File file = test::onnx::File()
+                                    .input("x", {"N", 3, "H"})
+                                    .initializer(test::onnx::weights("s", {3, 1}))
+                                    .node("Mul", {"x", "s"}, {"y"})
+                                    .output("y");
+  const std::string path = written(folder, "m.onnx", file.bytes());
+  const Graph graph = load_model({.text = path, .input = Shape{3, 4}, .input_shape = Shape{3, 7}});
+  EXPECT_EQ(graph.shape(graph.inputs[0]), (Shape{3, 7}));
+  const Error error = error_of({.text = path, .input_shape = Shape{2, 7}});
+  EXPECT_EQ(error.kind(), ErrorKind::input);
 }
 
 TEST(Model, TakesTheShapeOfTheData) {

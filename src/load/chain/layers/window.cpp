@@ -13,9 +13,12 @@ std::vector<Index> per_axis(const Arguments& arguments, std::string_view keyword
   const Expression* value = arguments.find(keyword);
   if (value == nullptr) return otherwise;
   const std::string what(keyword);
-  if (value->kind != Kind::tuple)
-    return std::vector<Index>(axes, read_length(arguments.source(), *value, what, least));
-  std::vector<Index> lengths = read_lengths(arguments.source(), *value, what, axes, least);
+  std::vector<Index> lengths;
+  if (value->kind == Kind::tuple)
+    lengths = read_lengths(arguments.source(), *value, what, axes, least);
+  else
+    lengths.assign(axes, read_length(arguments.source(), *value, what, least));
+  if (*std::ranges::max_element(lengths) > most_entries) arguments.fail(value->at, what + " is at most 2^31");
   std::ranges::reverse(lengths);
   return lengths;
 }
