@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
-# MNIST pictures with its eigenvalues, that of a residual network with 20 layers, and the benchmarks.
+# MNIST pictures with its eigenvalues, that of a residual network with 20 layers, how near wide networks stay to their
+# linearisation, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [bench]        without arguments all
+#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [lazy] [bench]        without arguments all
 #
 # fuzz runs for FUZZ_SECONDS (default 600); build/fuzz/corpus grows from run to run.
 # mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
@@ -68,6 +69,42 @@ run_resnet() {
   rm -r "$work"
 }
 
+# The largest distance from the linearisation, on training samples, over widths 256 to 4,096: the slope of its logarithm
+# (mean of three seeds) against that of the width must be -0.4 or steeper.
+run_lazy() {
+  echo "== the distance of wide networks from their linearisation, ntk parameterisation, gradient descent at rate 0.1"
+  cmake --preset default --log-level=WARNING
+  cmake --build --preset default --parallel "$jobs" --target tangra_cli
+  local tangra=build/default/bin/tangra case function loss width seed distance failed=0
+  for case in tanh:mse relu:mse tanh:cross-entropy; do
+    function=${case%:*} loss=${case#*:}
+    for width in 256 512 1024 2048 4096; do
+      for seed in 0 1 2; do
+        distance=$("$tangra" linearise "Chain(Dense(64 => $width, $function), Dense($width => 10))" digits digits --n 40 \
+          --samples2 1500:1540 --parameterization ntk --seed "$seed" --loss "$loss" --lr 0.1 --steps 400 --json --progress none |
+          sed -n 's/^  "largest_distance": \(.*\),$/\1/p')
+        echo "$width $distance"
+      done
+    done | awk -v case="$case" '
+      { sum[$1] += log($2) / 3; count[$1]++ }
+      END {
+        for (width = 256; width <= 4096; width *= 2) {
+          if (count[width] != 3) exit 1
+          x = log(width); y = sum[width]; n++
+          sx += x; sy += y; sxx += x * x; sxy += x * y
+          text = text sprintf("  width %5d: %.3g\n", width, exp(y))
+        }
+        slope = (n * sxy - sx * sy) / (n * sxx - sx * sx)
+        printf "%s: slope %.3f\n%s", case, slope, text
+        exit !(n == 5 && slope <= -0.4)
+      }' || failed=1
+  done
+  if ((failed)); then
+    echo "slow.sh: networks do not come near their linearisation with width as they should" >&2
+    exit 1
+  fi
+}
+
 run_bench() {
   echo "== benchmarks (medians of 5)"
   scripts/install.sh --bench
@@ -80,16 +117,16 @@ run_bench() {
 }
 
 scripts/install.sh
-(($#)) || set -- tsan fuzz mnist resnet bench
+(($#)) || set -- tsan fuzz mnist resnet lazy bench
 for step in "$@"; do
   case "$step" in
-    tsan | fuzz | mnist | resnet | bench) "run_$step" ;;
+    tsan | fuzz | mnist | resnet | lazy | bench) "run_$step" ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
-      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, bench)" >&2
+      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, lazy, bench)" >&2
       exit 2
       ;;
   esac

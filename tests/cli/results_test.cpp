@@ -42,6 +42,8 @@ TEST(Results, EveryCommandGivesATable) {
         {"kernel", ten_outputs, "digits", "--n", "3", "--reduce", "trace"},
         {"verify", one_output, "digits", "--n", "2"},
         {"spectrum", ten_outputs, "digits", "--n", "4", "--reduce", "sum"},
+        {"train", ten_outputs, "digits", "--n", "9", "--loss", "mse", "--lr", "0.001", "--epochs", "2"},
+        {"linearise", ten_outputs, "digits", "digits", "--n", "4", "--n2", "3", "--loss", "mse", "--steps", "3"},
         {"data", "list"},
         {"data", "show", "digits"}}) {
     const Outcome outcome = tangra(arguments);
@@ -188,6 +190,45 @@ TEST(Results, TheSuggestedCommandsCanBePasted) {
                                      << commands;
     EXPECT_EQ(std::system(("sh '" + (folder / "script").string() + "'").c_str()), 0) << commands;
   }
+}
+
+TEST(Results, TrainingWritesWeightsThatAreReadBack) {
+  const TemporaryFolder folder;
+  const std::string weights = (folder / "W.safetensors").string();
+  const std::vector<std::string> arguments = {"train", ten_outputs, "digits", "--samples", "0:200", "--test", "digits",
+                                              "--samples2", "200:250", "--loss", "cross-entropy", "--optimizer", "adam", "--lr",
+                                              "0.02", "--epochs", "8", "--batch-size", "20", "--kernel-every", "4",
+                                              "--kernel-samples", "30", "--checkpoint-every", "4", "-o", weights, "--json"};
+  const json trained = object_of(tangra(arguments));
+  ASSERT_EQ(trained["epochs"].size(), 9U);
+  EXPECT_GT(trained["epochs"][8]["train"]["accuracy"].get<double>(), 0.7);
+  EXPECT_EQ(trained["epochs"][8]["test"]["samples"], 50);
+  EXPECT_EQ(trained["kernel_moments"].size(), 3U);
+  EXPECT_GT(trained["rate_bound"]["bound"].get<double>(), 0);
+  const json again = object_of(tangra({"train", ten_outputs, "digits", "--samples", "0:200", "--weights", weights, "--loss",
+                                       "cross-entropy", "--lr", "1e-9", "--epochs", "1", "--json"}));
+  EXPECT_EQ(again["epochs"][0]["train"]["loss"], trained["epochs"][8]["train"]["loss"]);
+  EXPECT_EQ(tangra(arguments).exit_code, 2) << "the file exists";
+  std::vector<std::string> resumed = arguments;
+  resumed.emplace_back("--resume");
+  EXPECT_EQ(object_of(tangra(resumed))["resumed_from"], 8);
+}
+
+TEST(Results, DivergenceIsExitCodeFive) {
+  const TemporaryFolder folder;
+  const std::string weights = (folder / "W.safetensors").string();
+  const std::string linear = "Chain(Dense(64 => 8), Dense(8 => 10))";
+  const Outcome outcome = tangra({"train", linear, "digits", "--n", "50", "--loss", "mse", "--lr", "1000", "--epochs", "300", "-o",
+                                  weights, "--json"});
+  EXPECT_EQ(outcome.exit_code, 5);
+  EXPECT_TRUE(json::parse(outcome.out)["diverged"].get<bool>());
+  EXPECT_TRUE(contains(outcome.err, "above the bound of stability"));
+  EXPECT_TRUE(contains(outcome.err, "diverged in step"));
+  EXPECT_FALSE(std::filesystem::exists(weights));
+  const Outcome beside = tangra({"linearise", linear, "digits", "digits", "--n", "5", "--n2", "3", "--loss", "mse", "--lr", "1e4",
+                                 "--json"});
+  EXPECT_EQ(beside.exit_code, 5);
+  EXPECT_TRUE(json::accept(beside.out));
 }
 
 }  // namespace

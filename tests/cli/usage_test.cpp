@@ -27,7 +27,8 @@ void expect_one_line(const Outcome& outcome) {
 }
 
 TEST(Usage, EveryCommandHasHelpWithExamples) {
-  for (const char* command : {"summary", "jacobian", "jvp", "vjp", "kernel", "verify", "spectrum", "data"}) {
+  for (const char* command : {"summary", "jacobian", "jvp", "vjp", "kernel", "verify", "spectrum", "train", "linearise",
+                              "data"}) {
     const Outcome outcome = tangra({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(outcome.err, "");
@@ -97,6 +98,30 @@ TEST(Usage, MissingArguments) {
   expect_refused(tangra({"spectrum", one_output}), 2, {"MODEL without DATA"});
   expect_refused(tangra({"spectrum", "K.npy", "--n", "3"}), 2, {"--n", "MODEL DATA"});
   expect_refused(tangra({"kernel", one_output, "digits", "-o"}), 2, {"--out"});
+}
+
+TEST(Usage, OfTraining) {
+  const auto with = [](std::vector<std::string> more) {
+    more.insert(more.begin(), {"train", ten_outputs, "digits", "--n", "5"});
+    return tangra(more);
+  };
+  expect_refused(with({"--lr", "0.1", "--epochs", "1"}), 2, {"--loss"});
+  expect_refused(with({"--loss", "mse", "--epochs", "1"}), 2, {"--lr"});
+  expect_refused(with({"--loss", "mse", "--lr", "0.1"}), 2, {"--epochs"});
+  const auto run = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), {"--loss", "mse", "--lr", "0.1", "--epochs", "1"});
+    return with(more);
+  };
+  expect_refused(run({"--optimizer", "sgd"}), 2, {"--optimizer", "sgd", "gd, adam"});
+  expect_refused(run({"--n2", "3"}), 2, {"--n2", "Name the second set"});
+  expect_refused(run({"--labels2", "y.npy"}), 2, {"--labels2"});
+  expect_refused(run({"--shuffle-seed", "-1"}), 2, {"--shuffle-seed"});
+  expect_refused(run({"--resume"}), 2, {"--resume", "-o W.safetensors"});
+  expect_refused(run({"--optimizer", "adam", "--momentum", "0.5"}), 2, {"--momentum"});
+  expect_refused(run({"--test", ten_outputs}), 2, {"--test", "a network stands where data belong"});
+  expect_refused(tangra({"train", one_output, "digits", "--n", "5", "--loss", "mse", "--lr", "0.1", "--epochs", "1"}), 3,
+                 {"a label is no class of the network", "sample 1"});
+  expect_refused(tangra({"linearise", ten_outputs, "digits", "--loss", "mse"}), 2, {"TEST"});
 }
 
 TEST(Usage, BadValues) {

@@ -86,5 +86,43 @@ TEST(Json, NamesThatAreNotUtf8DoNotBreakIt) {
   EXPECT_TRUE(json::accept(report::json(result)));
 }
 
+TEST(Json, Training) {
+  const json object = json::parse(report::json(test::train_result(false)));
+  EXPECT_EQ(object["command"], "train");
+  EXPECT_EQ(object["optimizer"]["momentum"], 0.9);
+  EXPECT_EQ(object["rate_bound"]["bound"], 0.19);
+  EXPECT_EQ(object["rate_bound"]["converged"], false);
+  EXPECT_EQ(object["diverged"], false);
+  EXPECT_EQ(object["divergence"], nullptr);
+  ASSERT_EQ(object["epochs"].size(), 41U);
+  EXPECT_EQ(object["epochs"][3]["steps"], 6);
+  EXPECT_EQ(object["epochs"][3]["train"]["loss"], 2);
+  EXPECT_EQ(object["epochs"][3]["test"]["accuracy"], 1);
+  ASSERT_EQ(object["kernel_moments"].size(), 2U);
+  EXPECT_EQ(object["kernel_moments"][1]["distance"], 0.125);
+  EXPECT_EQ(object["kernel_moments"][1]["label_alignment"], 0.5);
+  EXPECT_EQ(object["kernel_moments"][1]["eigenvalues"], (json{3, 1}));
+  EXPECT_EQ(object["resumed_from"], 20);
+  EXPECT_EQ(object["checkpoint"], "W.checkpoint.safetensors");
+  EXPECT_EQ(object["out"], "W.safetensors");
+  const json diverged = json::parse(report::json(test::train_result(true)));
+  EXPECT_EQ(diverged["diverged"], true);
+  EXPECT_EQ(diverged["divergence"]["epoch"], 41);
+  EXPECT_EQ(diverged["out"], nullptr);
+}
+
+TEST(Json, Linearise) {
+  const json object = json::parse(report::json(test::linearise_result()));
+  EXPECT_EQ(object["command"], "linearise");
+  EXPECT_EQ(object["lr"], 0.25);
+  EXPECT_EQ(object["largest_distance"], 0.125);
+  EXPECT_EQ(object["largest_distance_test"], 0.126);
+  EXPECT_EQ(object["kernel_distance"], 0.0625);
+  EXPECT_EQ(object["moments"][1]["step"], 1000);
+  EXPECT_EQ(object["moments"][1]["train"]["network"]["loss"], 1);
+  EXPECT_EQ(object["moments"][1]["test"]["linearised"]["accuracy"], 1);
+  EXPECT_EQ(object["moments"][1]["test"]["moved"], 0.5);
+}
+
 }  // namespace
 }  // namespace tangra::report

@@ -153,6 +153,55 @@ run::VerifyRunResult verify_result(bool agree) {
   return result;
 }
 
+run::TrainResult train_result(bool diverged) {
+  run::TrainResult result;
+  result.requested.optimizer = {.method = train::Method::gd, .rate = 0.5, .momentum = 0.9};
+  result.requested.epochs = diverged ? 60 : 40;
+  result.requested.batch_size = 64;
+  result.requested.out = "W.safetensors";
+  result.requested.checkpoint_every = 10;
+  result.model = model_summary();
+  result.data = data_summary();
+  result.test = data_summary();
+  result.loss = "half the squared distance of 1 to one-hot labels, mean over samples";
+  result.precision = "float32";
+  result.bound = run::RateBound{.largest_eigenvalue = 20, .bound = 0.19, .samples = 2, .converged = false,
+                                .formula = "2 (1 + momentum) / lambda"};
+  for (Index epoch = 0; epoch <= 40; ++epoch) {
+    result.scores.push_back({.epoch = epoch, .steps = 2 * epoch, .train = {6.0, 2, 3}, .test = train::Score{1.5, 3, 3}});
+  }
+  result.kernel = "trace of 1 on 3 training samples";
+  result.moments = {{.epoch = 0, .alignment = 1, .alignment_centred = 1, .trace = 3, .eigenvalues = {2, 1}},
+                    {.epoch = 40, .distance = 0.125, .alignment = 0.96, .labels = 0.5, .trace = 4, .eigenvalues = {3, 1}}};
+  if (diverged) result.divergence = train::Divergence{.epoch = 41, .step = 81, .what = "the loss is not a finite number"};
+  if (!diverged) result.out = "W.safetensors";
+  result.resumed_from = 20;
+  result.last_checkpoint = 40;
+  result.provenance = provenance();
+  return result;
+}
+
+run::LineariseResult linearise_result() {
+  run::LineariseResult result;
+  result.model = model_summary();
+  result.data = data_summary();
+  result.test = data_summary();
+  result.loss = "half the squared distance of 1 to one-hot labels, mean over samples";
+  result.precision = "float64";
+  result.bound = {.largest_eigenvalue = 2, .bound = 1, .samples = 3, .converged = true, .formula = "2 / lambda"};
+  result.rate = 0.25;
+  const run::LinearisedView start{.network = {6, 1, 3}, .linearised = {6, 1, 3}};
+  const run::LinearisedView end{.network = {3, 2, 3}, .linearised = {1.5, 3, 3}, .distance = 0.125, .moved = 0.5};
+  result.moments = {{.step = 0, .time = 0, .train = start, .test = start}, {.step = 1000, .time = 250, .train = end, .test = end}};
+  result.largest_distance = 0.125;
+  result.largest_distance_test = 0.126;
+  result.kernel_distance = 0.0625;
+  result.parameter_distance = 0.03125;
+  result.out = "F.npz";
+  result.provenance = provenance();
+  return result;
+}
+
 run::SpectrumResult spectrum_result() {
   run::SpectrumResult result;
   result.source = "K.npy";

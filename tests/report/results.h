@@ -1,6 +1,7 @@
 #pragma once
 // Results with made-up figures, for tests that look at how they are told.
 #include "tangra/run/result.h"
+#include "tangra/run/training.h"
 
 namespace tangra::test {
 
@@ -15,5 +16,9 @@ run::KernelResult kernel_result();
 run::VerifyRunResult verify_result(bool agree);
 /// Eigenvalues 100, 1, 1e-3, -1e-9 and an infinite condition.
 run::SpectrumResult spectrum_result();
+/// 40 epochs with a test set, two looks at the kernel, a learning rate above its bound; diverged in epoch 41 or not.
+run::TrainResult train_result(bool diverged);
+/// Two moments, F.npz.
+run::LineariseResult linearise_result();
 
 }  // namespace tangra::test

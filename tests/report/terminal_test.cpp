@@ -42,7 +42,8 @@ std::vector<std::string> all_tables(const TerminalStyle& style) {
   return {terminal(test::summary_result(), style),     terminal(test::arrays_result(), style),
           terminal(test::kernel_result(), style),      terminal(test::verify_result(true), style),
           terminal(test::verify_result(false), style), terminal(test::spectrum_result(), style),
-          terminal(DataSetList{data::list()}, style),  terminal(shown_set(), style)};
+          terminal(test::train_result(true), style),   terminal(test::train_result(false), style),
+          terminal(test::linearise_result(), style),   terminal(DataSetList{data::list()}, style),  terminal(shown_set(), style)};
 }
 
 TEST(Terminal, NoLineIsWiderThanThePage) {
@@ -158,6 +159,29 @@ TEST(Terminal, DataShowHasClassesAndThePicture) {
   for (const char* part : {"CC BY 4.0", "built in", "zero", "one", "label 1", "██"}) {
     EXPECT_TRUE(contains(text, part)) << part << "\n" << text;
   }
+}
+
+TEST(Terminal, TrainingTellsEpochsKernelAndBound) {
+  const std::string text = terminal(test::train_result(false), plain);
+  EXPECT_TRUE(contains(text, "gradient descent, learning rate 0.5, momentum 0.9"));
+  EXPECT_TRUE(contains(text, "about 0.19: 2 (1 + momentum) / lambda, from 2 of the samples"));
+  EXPECT_TRUE(contains(text, "the learning rate is 2.63 times that"));
+  EXPECT_TRUE(contains(text, "has not converged"));
+  EXPECT_TRUE(contains(text, "20 of 41 rows"));
+  EXPECT_TRUE(contains(text, "40     80     2   66.67 %        0.5       100.00 %"));
+  EXPECT_TRUE(contains(text, "40     0.125  0.9600"));
+  EXPECT_TRUE(contains(text, "W.checkpoint.safetensors, epoch 40"));
+  EXPECT_FALSE(contains(text, "diverged"));
+  const std::string diverged = terminal(test::train_result(true), plain);
+  EXPECT_TRUE(contains(diverged, "in epoch 41, step 81: the loss is not a finite number"));
+}
+
+TEST(Terminal, LineariseTellsHowFarApartTheyGo) {
+  const std::string text = terminal(test::linearise_result(), plain);
+  EXPECT_TRUE(contains(text, "learning rate 0.25, 0.25 of the bound"));
+  EXPECT_TRUE(contains(text, "0.125 on the training samples at most, 0.126 on the test samples"));
+  EXPECT_TRUE(contains(text, "the kernel has moved by 6.25 % of its norm, the parameters by 3.12 %"));
+  EXPECT_TRUE(contains(text, "1,000   250     1         0.5    66.7 %     100.0 %     0.125        25 %"));
 }
 
 }  // namespace

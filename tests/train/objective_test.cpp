@@ -178,6 +178,44 @@ TEST(Objective, AFrozenParameterHasNoGradient) {
   EXPECT_NE(gradient[1][0], 0);
 }
 
+/// f = exp(w) x + b^2: values that are made of parameters alone.
+TEST(Objective, WhatIsMadeOfParametersMovesWithThem) {
+  test::TestContext own;
+  ops::GraphBuilder builder("derived");
+  const ValueId x = builder.input("input", {3});
+  const ValueId w = builder.parameter(test::parameter<double>("w.weight", {2, 3}, {0.1, -0.4, 0.3, 0.2, 0.5, -0.6}));
+  const ValueId b = builder.parameter(test::parameter<double>("b.bias", {2}, {0.7, -0.2}));
+  const ValueId product = builder.apply("Linear", {x, builder.apply("Exp", {w}, {}, "exp")}, {}, "product");
+  builder.output(builder.apply("Add", {product, builder.apply("Mul", {b, b}, {}, "square")}, {}, "f"));
+  const auto graph = std::make_shared<const Graph>(builder.finish());
+  const Samples<double> samples = samples_for(*graph, 5, 6);
+  differentiate::Program<double> program(graph, own.context);
+  const Loss loss(LossKind::cross_entropy, *graph);
+  const Objective<double> objective(program, loss, samples, own.context);
+  auto parameters = zeros_for<double>(*graph);
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    std::ranges::copy(graph->parameters[p].data.as<double>(), parameters[p].begin());
+    parameters[p][1] += 0.25;
+  }
+  program.set_parameters(parameters, own.context);
+  auto gradient = zeros_for<double>(*graph);
+  objective.gradient(first(5), gradient);
+  constexpr double h = 1e-5;
+  for (std::size_t p = 0; p < parameters.size(); ++p) {
+    for (Index e = 0; e < parameters[p].size(); ++e) {
+      const double at = parameters[p][e];
+      const auto mean_loss = [&](double value) {
+        parameters[p][e] = value;
+        program.set_parameters(parameters, own.context);
+        return objective.score().loss();
+      };
+      const double difference = (mean_loss(at + h) - mean_loss(at - h)) / (2 * h);
+      parameters[p][e] = at;
+      EXPECT_NEAR(gradient[p][e], difference, 1e-9) << graph->parameters[p].name << " " << e;
+    }
+  }
+}
+
 TEST(Objective, SaysWhenABlockDoesNotFitTheBudget) {
   const auto graph = test::dense_network({300, 400, 2}, "Tanh", "", 1);
   ThreadPool pool(1);
