@@ -91,14 +91,16 @@ class Search {
     basis_.clear();
     active_ = 0;
     steps_ = 0;
+    best_good_ = -1;
+    waited_ = 0;
     pending_ = basis_.append_random(block_).width;
     for (;;) {
       step();
       const bool full = pending_ == 0 || active_ + pending_ > most_columns_;
       if (!full && active_ > large_projection && steps_ % 4 != 0) continue;
       const Ritz ritz = solve_projection();
-      const bool gives_up = found_.applications >= most_applications_;
       const Judgement judgement = judge(ritz);
+      const bool gives_up = found_.applications >= most_applications_ || stagnates(ritz, judgement, full);
       context_.report("eigenpairs", static_cast<double>(std::min(count_, basis_.locked() + judgement.good)),
                       static_cast<double>(count_));
       if (judgement.finished || gives_up) {
@@ -180,6 +182,20 @@ class Search {
     found_.norm = std::max({found_.norm, std::abs(ritz.values.front()), std::abs(ritz.values.back())});
     found_.lowest = std::min(found_.lowest, ritz.values.back());
     return ritz;
+  }
+
+  /// Whether many restarts brought no further pair and no smaller residual of the next one, as happens where
+  /// the operator's rounding exceeds the tolerance.
+  bool stagnates(const Ritz& ritz, const Judgement& judgement, bool full) {
+    constexpr Index patience = 30;
+    if (!full) return false;
+    const double next = judgement.good < ritz.count() ? ritz.residual(judgement.good) : 0;
+    if (judgement.good > best_good_ || next < 0.9 * best_residual_) {
+      best_good_ = judgement.good;
+      best_residual_ = next;
+      waited_ = 0;
+    }
+    return ++waited_ > patience;
   }
 
   /// Half of what is promised, so that rounding at the end does no harm.
@@ -296,6 +312,9 @@ class Search {
   Index last_ = 0;             ///< width of the block that became active last ...
   Tensor<double> rest_;        ///< ... and what A makes of it outside of the active columns: [pending, last]
   Index steps_ = 0;            ///< of this search
+  Index best_good_ = -1;       ///< most pairs that had converged at a restart of it ...
+  double best_residual_ = 0;   ///< ... with the smallest residual of the next one then
+  Index waited_ = 0;           ///< restarts since
   std::vector<double> locked_values_;  ///< largest first
   Eigenpairs found_;
 };

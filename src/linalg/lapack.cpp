@@ -17,7 +17,8 @@ void dsyevr_(const char* jobz, const char* range, const char* uplo, const int* n
              double* w, double* z, const int* ldz, int* isuppz, double* work, const int* lwork, int* iwork,
              const int* liwork, int* info, std::size_t, std::size_t, std::size_t);
 void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
-             double* work, const int* lwork, int* iwork, const int* liwork, int* info, std::size_t, std::size_t);
+             double* work, const int* lwork, int* iwork, const int* liwork, int* info, std::size_t,
+             std::size_t);
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
 void dtrsm_(const char* side, const char* uplo, const char* transa, const char* diag, const int* m,
             const int* n, const double* alpha, const double* a, const int* lda, double* b, const int* ldb,
@@ -34,12 +35,19 @@ int openblas_get_num_threads(void);
 namespace tangra::linalg {
 namespace {
 
+/// Orders from which on threads of OpenBLAS pay. They wait for each other in loops that yield the processor,
+/// so on a busy machine each of their meetings costs a time slice: few in what works by blocks (Cholesky,
+/// triangles), some for every row in what reduces row by row (eigenvalues, LDL^T).
+constexpr Index threads_pay_by_blocks = 400;
+constexpr Index threads_pay_by_rows = 2000;
+
 /// OpenBLAS has one thread count for the whole process: set for as long as this object lives, by one caller
-/// at a time.
+/// at a time. Matrices of order below `smallest` take one thread.
 class BlasThreads {
  public:
-  explicit BlasThreads(int threads) : lock_(mutex()), before_(openblas_get_num_threads()) {
-    openblas_set_num_threads(threads > 0 ? threads : 1);
+  BlasThreads(int threads, Index order, Index smallest)
+      : lock_(mutex()), before_(openblas_get_num_threads()) {
+    openblas_set_num_threads(threads > 0 && order >= smallest ? threads : 1);
   }
   ~BlasThreads() { openblas_set_num_threads(before_); }
   BlasThreads(const BlasThreads&) = delete;
@@ -104,7 +112,7 @@ SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) 
   const double zero = 0;
   std::vector<int> support(static_cast<std::size_t>(2 * n));
   int found = 0, info = 0;
-  const BlasThreads blas(threads);
+  const BlasThreads blas(threads, order, threads_pay_by_rows);
   const auto run = [&](double* work, int work_size, int* integers, int integers_size) {
     dsyevr_(job, "A", triangle, &order, a.data, &lda, &zero, &zero, &none, &none, &zero, &found,
             result.values.data(), result.vectors.data(), &ldz, support.data(), work, &work_size, integers,
@@ -138,7 +146,7 @@ SymmetricEigen symmetric_eigen_orthonormal(MatrixView<double> a, int threads) {
   Tensor<double> work = Tensor<double>::uninitialized(Shape{work_size});
   std::vector<int> integers(static_cast<std::size_t>(integers_size));
   int info = 0;
-  const BlasThreads blas(threads);
+  const BlasThreads blas(threads, order, threads_pay_by_rows);
   dsyevd_("V", "U", &order, result.vectors.data(), &order, result.values.data(), work.data(), &work_size,
           integers.data(), &integers_size, &info, 1, 1);
   TANGRA_ENSURE(info >= 0);
@@ -152,7 +160,7 @@ CholeskyOutcome cholesky(MatrixView<double> a, int threads) {
   if (a.rows == 0) return {};
   const int order = lapack_int(a.rows), lda = leading_dimension(a.row_stride, a.rows);
   int info = 0;
-  const BlasThreads blas(threads);
+  const BlasThreads blas(threads, order, threads_pay_by_blocks);
   dpotrf_("U", &order, a.data, &lda, &info, 1);
   TANGRA_ENSURE(info >= 0);
   return {.failing_pivot = static_cast<Index>(info) - 1};
@@ -168,7 +176,7 @@ void solve_triangles(MatrixView<const double> l, MatrixView<double> b, bool both
   const int ldl = leading_dimension(l.row_stride, l.rows);
   const int ldb = b.rows > 1 ? lapack_int(b.row_stride) : count;
   const double one = 1;
-  const BlasThreads blas(threads);
+  const BlasThreads blas(threads, order, threads_pay_by_blocks);
   dtrsm_("R", "U", "N", "N", &count, &order, &one, l.data, &ldl, b.data, &ldb, 1, 1, 1, 1);
   if (both) dtrsm_("R", "U", "T", "N", &count, &order, &one, l.data, &ldl, b.data, &ldb, 1, 1, 1, 1);
 }
@@ -205,7 +213,7 @@ void invert_cholesky(MatrixView<double> l, int threads) {
   const int order = lapack_int(l.rows), ldl = leading_dimension(l.row_stride, l.rows);
   int info = 0;
   {
-    const BlasThreads blas(threads);
+    const BlasThreads blas(threads, order, threads_pay_by_blocks);
     dpotri_("U", &order, l.data, &ldl, &info, 1);
   }
   TANGRA_ENSURE(info == 0);  // cholesky() leaves no zero on the diagonal
@@ -222,7 +230,7 @@ IndefiniteFactor factor_indefinite(MatrixView<double> a, int threads) {
   result.pivots.resize(static_cast<std::size_t>(a.rows));
   const int order = lapack_int(a.rows), lda = leading_dimension(a.row_stride, a.rows);
   int info = 0;
-  const BlasThreads blas(threads);
+  const BlasThreads blas(threads, order, threads_pay_by_rows);
   const auto run = [&](double* work, int work_size) {
     dsytrf_("U", &order, a.data, &lda, result.pivots.data(), work, &work_size, &info, 1);
     TANGRA_ENSURE(info >= 0);
@@ -244,7 +252,7 @@ void solve_indefinite(const IndefiniteFactor& factor, MatrixView<double> b, int 
   const int lda = leading_dimension(a.row_stride, a.rows),
             ldb = b.rows > 1 ? lapack_int(b.row_stride) : order;
   int info = 0;
-  const BlasThreads blas(threads);
+  const BlasThreads blas(threads, order, threads_pay_by_rows);
   dsytrs_("U", &order, &count, a.data, &lda, factor.pivots.data(), b.data, &ldb, &info, 1);
   TANGRA_ENSURE(info == 0);
 }
