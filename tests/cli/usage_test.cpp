@@ -79,7 +79,7 @@ TEST(Usage, Version) {
 
 TEST(Usage, UnknownCommand) {
   const Outcome outcome = tangra({"kernle", one_output, "digits"});
-  expect_refused(outcome, 2, {"tangra: kernle: ", "kernel, verify", "tangra --help", "Did you mean kernel?"});
+  expect_refused(outcome, 2, {"tangra: kernle: ", "kernel, plan, verify", "tangra --help", "Did you mean kernel?"});
   EXPECT_FALSE(contains(outcome.err, "tangra: tangra")) << outcome.err;
   expect_one_line(outcome);
   EXPECT_FALSE(contains(tangra({"foo"}).err, "Did you mean"));
