@@ -46,7 +46,7 @@ network='Chain(Dense(64 => 100, relu), Dense(100 => 10))'
 started=$SECONDS
 show tangra summary "$network"
 show tangra kernel "$network" digits --reduce trace -o K.npy --force
-show tangra spectrum K.npy --top 5
+show tangra spectrum K.npy
 show tangra verify 'Chain(Dense(64 => 4, tanh), Dense(4 => 3))' digits --n 3 --reduce trace
 
 cat <<END
