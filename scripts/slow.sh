@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
-# MNIST pictures with its eigenvalues, that of a residual network with 20 layers, how near wide networks stay to their
-# linearisation, and the benchmarks.
+# MNIST pictures with its eigenvalues, that of a residual network with 20 layers, kernels that are larger than the memory
+# they may use, how near wide networks stay to their linearisation, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [lazy] [bench]        without arguments all
+#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [bench]        without arguments all
 #
 # fuzz runs for FUZZ_SECONDS (default 600); build/fuzz/corpus grows from run to run.
 # mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
-# memory and 400 MB of disk; resnet wants CIFAR-10's files there in the same way, and 5 GiB of memory.
+# memory and 400 MB of disk; resnet wants CIFAR-10's files there in the same way, and 5 GiB of memory; large wants both
+# sets and 2 GB of disk.
 set -euo pipefail
 start=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -69,6 +70,28 @@ run_resnet() {
   rm -r "$work"
 }
 
+run_large() {
+  echo "== kernels larger than memory: 20 kills, then 20,000 pictures of MNIST within 512 MiB"
+  cmake --preset default --log-level=WARNING
+  cmake --build --preset default --parallel "$jobs" --target tangra_cli test_cli
+  TANGRA_KILLS=20 build/default/tests/cli/test_cli --gtest_filter='Zarr.*'
+  mkdir -p "$work"
+  local out
+  for out in K.zarr K.npy; do
+    build/default/bin/tangra kernel \
+      'Chain(Dense(784 => 60, sigmoid), Dense(60 => 60, sigmoid), Dense(60 => 10, sigmoid), softmax)' \
+      mnist --n 20000 --reduce output=0 --memory 512MiB -o "$work/$out" --force
+    python3 - "$work/$out.json" <<'END'
+import json, sys
+run = json.load(open(sys.argv[1]))
+if run["peak_bytes"] > 512 << 20:
+    sys.exit(f"slow.sh: {run['peak_bytes']} bytes of memory, of 512 MiB")
+END
+    rm -r "${work:?}/$out"
+  done
+  rm -r "$work"
+}
+
 # The largest distance from the linearisation, on training samples, over widths 256 to 4,096: the slope of its logarithm
 # (mean of three seeds) against that of the width must be -0.4 or steeper.
 run_lazy() {
@@ -117,16 +140,16 @@ run_bench() {
 }
 
 scripts/install.sh
-(($#)) || set -- tsan fuzz mnist resnet lazy bench
+(($#)) || set -- tsan fuzz mnist resnet large lazy bench
 for step in "$@"; do
   case "$step" in
-    tsan | fuzz | mnist | resnet | lazy | bench) "run_$step" ;;
+    tsan | fuzz | mnist | resnet | large | lazy | bench) "run_$step" ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
-      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, lazy, bench)" >&2
+      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, large, lazy, bench)" >&2
       exit 2
       ;;
   esac

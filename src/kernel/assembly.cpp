@@ -1,5 +1,7 @@
 #include "tangra/kernel/assembly.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -92,6 +94,7 @@ class Assembler {
       for (Index c = 0; c < columns_end; c += group) {
         const std::vector<TilePlace> tiles = missing_within(r, row_end, c, std::min(columns_end, c + group));
         if (tiles.empty()) continue;
+        if (report_.groups > 1) ::malloc_trim(0);  // the last group's factors lie in the arenas of all threads
         Packed columns;
         const bool same = symmetric_ && c == r;
         // Where the first group of columns is the group of rows itself, one sweep serves both sides.
