@@ -146,12 +146,14 @@ TEST(Usage, BadValues) {
 }
 
 TEST(Usage, WeightsFromAFileAreNotDrawn) {
-  for (const std::string command : {"summary", "jacobian", "kernel", "verify", "spectrum", "jvp", "vjp"}) {
+  for (const std::string command :
+       {"summary", "jacobian", "kernel", "verify", "spectrum", "jvp", "vjp", "train"}) {
     std::vector<std::string> words{command, one_output};
     if (command != "summary") words.emplace_back("digits");
     if (command == "spectrum") words.insert(words.end(), {"--reduce", "sum"});
     if (command == "jvp") words.insert(words.end(), {"--tangent", "T.npz"});
     if (command == "vjp") words.insert(words.end(), {"--cotangent", "C.npy"});
+    if (command == "train") words.insert(words.end(), {"--loss", "mse", "--lr", "1", "--epochs", "1"});
     words.insert(words.end(), {"--weights", "W.npz", "--seed", "0"});
     expect_refused(tangra(words), 2, {"--seed", "leave --weights out"});
     words[words.size() - 2] = "--init";

@@ -231,6 +231,7 @@ class Comparison {
 }  // namespace
 
 void LineariseSpec::validate() const {
+  model.validate();
   const auto require = [](bool holds, const char* option, const std::string& got, const char* expected) {
     if (holds) return;
     throw Error(ErrorKind::usage, {.what = "this number is out of its range", .where = option, .got = got,

@@ -180,6 +180,7 @@ class Run {
 }  // namespace
 
 void TrainSpec::validate() const {
+  model.validate();
   optimizer.validate();
   require_count(epochs, 1, "--epochs");
   require_count(batch_size, 0, "--batch-size");
