@@ -176,7 +176,8 @@ TEST(RunSpectrum, ReadsAFileInPiecesWhereItDoesNotFit) {
     EXPECT_FALSE(pieces.stored) << name;
     EXPECT_TRUE(pieces.spectrum.converged) << pieces.spectrum.message;
     for (std::size_t i = 0; i < 6; ++i)
-      EXPECT_NEAR(pieces.spectrum.eigenvalues[i], whole.spectrum.eigenvalues[i], 1e-10 * whole.spectrum.eigenvalues[0]);
+      EXPECT_NEAR(pieces.spectrum.eigenvalues[i], whole.spectrum.eigenvalues[i],
+                  1e-10 * whole.spectrum.eigenvalues[0]);
     EXPECT_NEAR(pieces.spectrum.trace, whole.spectrum.trace, 1e-12 * whole.spectrum.trace);
     EXPECT_NEAR(pieces.spectrum.frobenius, whole.spectrum.frobenius, 1e-12 * whole.spectrum.frobenius);
   }
