@@ -25,13 +25,18 @@ void Commands::add_predict() {
   run::PredictSpec& spec = predict_;
   add_model(app, model_);
   app.add_option("TRAIN", data_.source, help::samples)->required()->type_name("");
-  app.add_option("TEST", data2_.source, "samples to predict; may be the same set with --samples2")->required()->type_name("");
+  app.add_option("TEST", data2_.source, "samples to predict; may be the same set with --samples2")
+      ->required()
+      ->type_name("");
   app.add_option("--reduce", spec.reduce, help::reduce)->type_name("R");
-  app.add_option("--ridge", ridges_, "added to the diagonal of K; several with commas between")->required()->type_name("L");
+  app.add_option("--ridge", ridges_, "added to the diagonal of K; several with commas between")
+      ->required()
+      ->type_name("L");
   on_text(
       app, "--prior",
       [&spec](const std::string& text) {
-        spec.prior = choose<run::PriorMean>(text, "--prior", {{"zero", run::PriorMean::zero}, {"network", run::PriorMean::network}});
+        spec.prior = choose<run::PriorMean>(
+            text, "--prior", {{"zero", run::PriorMean::zero}, {"network", run::PriorMean::network}});
       },
       "zero (default), or network: the kernel corrects the network's own outputs", "NAME");
   on_text(
@@ -43,7 +48,8 @@ void Commands::add_predict() {
                                            {"cg", run::Solver::conjugate_gradients}});
       },
       "auto (default), cholesky, or cg: conjugate gradients without K", "NAME");
-  app.add_option("--targets", spec.targets, ".npy or .csv of (N, outputs) numbers in place of labels")->type_name("FILE");
+  app.add_option("--targets", spec.targets, ".npy or .csv of (N, outputs) numbers in place of labels")
+      ->type_name("FILE");
   app.add_flag("--variance", spec.variance, "the variance of every prediction too");
   add_precision(app, common_, help::precision);
   add_output(app, spec.out, common_, ".npy or .csv of the predictions (M, outputs); .npz with the variances");
@@ -62,7 +68,8 @@ run::PredictSpec Commands::finished_predict() const {
   spec.model = model_;
   spec.train = data_;
   spec.test = finished_test(data_, data2_);
-  for (const std::string& ridge : parse_names(ridges_, "--ridge")) spec.ridges.push_back(parse_number(ridge, "--ridge"));
+  for (const std::string& ridge : parse_names(ridges_, "--ridge"))
+    spec.ridges.push_back(parse_number(ridge, "--ridge"));
   spec.precision = common_.chosen_precision(spec.precision);
   spec.resources = common_.resources;
   spec.existing = common_.existing();
@@ -78,7 +85,8 @@ void Commands::add_infinite() {
   on_text(
       app, "--kind",
       [&spec](const std::string& text) {
-        spec.kind = choose<run::InfiniteKind>(text, "--kind", {{"ntk", run::InfiniteKind::ntk}, {"nngp", run::InfiniteKind::nngp}});
+        spec.kind = choose<run::InfiniteKind>(
+            text, "--kind", {{"ntk", run::InfiniteKind::ntk}, {"nngp", run::InfiniteKind::nngp}});
       },
       "ntk (default): the tangent kernel; nngp: the covariance of the outputs", "NAME");
   app.add_flag("--compare", spec.compare, "with the kernel of the finite network, at its widths and seed");
