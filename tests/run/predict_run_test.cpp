@@ -150,11 +150,10 @@ TEST(RunPredict, TakesTheRidgeWithTheLeastLeaveOneOutError) {
     EXPECT_NEAR(row.training_error, alone.training_error, 1e-8);
     EXPECT_EQ(row.accuracy, alone.accuracy);
     EXPECT_EQ(row.leave_one_out_accuracy, alone.leave_one_out_accuracy);
-    if (row.leave_one_out < least) {
-      least = row.leave_one_out;
-      EXPECT_TRUE(row.ridge <= path.ridge) << "a later ridge is better, or this one is taken";
-      if (row.ridge == path.ridge) EXPECT_EQ(path.accuracy, alone.accuracy);
-    }
+    least = std::min(least, row.leave_one_out);
+    if (row.ridge != path.ridge) continue;
+    EXPECT_EQ(path.accuracy, alone.accuracy);
+    EXPECT_EQ(path.test_error, alone.test_error);
   }
   EXPECT_NEAR(*path.leave_one_out, least, 1e-8);
   EXPECT_GT(path.path[0].degrees_of_freedom, path.path[4].degrees_of_freedom);
