@@ -74,6 +74,11 @@ factors::SweepWork NetworkFactors<T>::work_per_sample() const {
   factors::SweepWork work;
   const Graph& graph = program_.graph();
   const auto count = static_cast<double>(directions());
+  std::vector<bool> learned(graph.values.size(), false);  // a parameter lies behind it
+  const auto is_learned = [&](ValueId value) {
+    return value != no_id &&
+           (learned[static_cast<std::size_t>(value)] || graph.value(value).dependence == Dependence::parameters);
+  };
   const auto moved = [&](ValueId value) { return static_cast<double>(graph.shape(value).elements()) * sizeof(T); };
   for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
     const Node& node = graph.nodes[n];
@@ -81,11 +86,15 @@ factors::SweepWork NetworkFactors<T>::work_per_sample() const {
     if (program_.is_batch_free(node.outputs.front())) continue;
     const double own = program_.op(id).multiply_adds(node, program_.input_shapes(id), program_.output_shapes(id).front());
     work.forward.multiply_adds += own;
-    for (const ValueId output : node.outputs) work.forward.bytes += moved(output);
+    const bool any = std::ranges::any_of(node.inputs, is_learned);
+    for (const ValueId output : node.outputs) {
+      work.forward.bytes += moved(output);
+      learned[static_cast<std::size_t>(output)] = any;
+    }
     for (const ValueId input : node.inputs) {
       if (input == no_id) continue;
       work.forward.bytes += moved(input);
-      if (program_.is_batch_free(input)) continue;
+      if (program_.is_batch_free(input) || !is_learned(input)) continue;
       work.reverse.multiply_adds += count * own;
       work.reverse.bytes += count * (moved(input) + moved(node.outputs.front()));
     }

@@ -2,6 +2,7 @@
 #include <string>
 
 #include "tangra/base/error.h"
+#include "tangra/base/shape.h"
 
 namespace tangra::kernel {
 

@@ -176,6 +176,29 @@ TEST(Orders, PassesHoldTheBudget) {
   EXPECT_TRUE(several_passes);
 }
 
+TEST(Orders, WorkIsToldBeforehand) {
+  test::TestContext context;
+  const auto graph = test::dense_network({13, 17, 3}, "Tanh", "", 5);
+  const Tensor<float> x = Array(random_tensor({40, 13}, 3)).converted<float>();
+  const differentiate::Program<float> program(graph, context.context);
+  const auto lowered = kernel::lower(kernel::parse_reduction("trace"), Shape{3});
+  const differentiate::NetworkFactors<float> factors(program, x, graph->outputs.front(),
+                                                     differentiate::Basis::sums(3, lowered.members), context.context);
+  kernel::Assembly<float> assembly{.rows = &factors, .layout = lowered.layout, .parts = kernel::divide(*graph, PartsBy::total),
+                                   .sizes = {221, 17, 51, 3}};
+  const kernel::AssemblyReport report = kernel::plan_assembly(assembly, context.context);
+  const kernel::PredictedWork work = kernel::predicted_work(assembly, report);
+  EXPECT_EQ(work.forward.multiply_adds, 40.0 * (13 * 17 + 17 + 17 * 3));
+  EXPECT_EQ(work.reverse.multiply_adds, 40.0 * 3 * (17 * 3 + 17)) << "not to the input";
+  EXPECT_EQ(work.packing.multiply_adds, 0) << "nothing is multiplied out";
+  EXPECT_EQ(work.contraction.multiply_adds, 40.0 * 41 / 2 * ((3 * 17 + 1 + 13) + (3 * 3 + 1 + 17))) << "both Grams, twice";
+  EXPECT_GE(work.contraction.bytes, 40.0 * 41 / 2 * 4) << "at least the tiles are written";
+  assembly.order = Order::explicit_rows;
+  const kernel::PredictedWork rows = kernel::predicted_work(assembly, kernel::plan_assembly(assembly, context.context));
+  EXPECT_EQ(rows.packing.multiply_adds, 40.0 * 3 * (13 * 17 + 17 * 3));
+  EXPECT_EQ(rows.contraction.multiply_adds, 40.0 * 41 / 2 * 3 * (221 + 17 + 51 + 3));
+}
+
 TEST(Orders, SelfPairsAreTheDiagonal) {
   test::TestContext context;
   for (const Network& network : networks(7)) {
