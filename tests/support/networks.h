@@ -40,6 +40,7 @@ struct KernelOptions {
   kernel::PartsBy by = kernel::PartsBy::parameter;
   Index block_samples = 0;
   std::optional<factors::Order> order = std::nullopt;
+  bool one_sweep = false;  ///< of rows and columns together
 };
 
 template <class T>
