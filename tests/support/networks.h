@@ -40,6 +40,7 @@ struct KernelOptions {
   kernel::PartsBy by = kernel::PartsBy::parameter;
   Index block_samples = 0;
   std::optional<factors::Order> order = std::nullopt;
+  std::optional<factors::SampleCounts> counts = std::nullopt;  ///< as kernel::Assembly has them
 };
 
 template <class T>
