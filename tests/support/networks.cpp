@@ -55,7 +55,7 @@ Kernel<T> kernel_of(const std::shared_ptr<const Graph>& graph, const Tensor<T>& 
                                .both = both ? both->get() : nullptr,
                                .layout = lowered.layout, .parts = kernel::divide(*graph, options.by), .sizes = {},
                                .divisor = lowered.divisor, .block_samples = options.block_samples,
-                               .order = options.order};
+                               .order = options.order, .counts = options.counts};
   for (const Parameter& own : graph->parameters) assembly.sizes.push_back(own.data.size());
   const Index n1 = rows.shape()[0];
   const Index n2 = columns != nullptr ? columns->shape()[0] : n1;
