@@ -92,7 +92,8 @@ class SpectrumRun {
     const Index n = side_of(file.shape(), result_.source);
     if (file.shape().rank() == 4) outputs_ = file.shape()[1];
     if (!spec_.labels_file.empty()) labels_ = data::load_labels(spec_.labels_file, n / outputs_);
-    if (spec_.labels_file.empty()) result_.labels_note = "no labels were given";
+    if (spec_.labels_file.empty()) labels_ = spec_.labels;
+    if (!labels_) result_.labels_note = "no labels were given";
     options_.errors.storage_epsilon = file.type() == DType::float64 ? 0x1p-53 : 0x1p-24;
     options_.errors.relative = measured_error_beside(path, file.shape(), result_.error_source);
     if (spec_.top > 0 && 2 * square_bytes(n) > context_.memory.available()) return of_pieces(file, n);
