@@ -40,8 +40,8 @@ std::string convention(const KernelSpec& spec, const kernel::Reduction& reductio
 }
 
 std::optional<differentiate::Basis> read_basis(const KernelSpec& spec, const Shape& outputs, Index samples) {
-  if (spec.basis.empty()) return std::nullopt;
-  const Array array = formats::read_npy(spec.basis);
+  if (!spec.has_basis()) return std::nullopt;
+  const Array array = spec.basis_array ? *spec.basis_array : formats::read_npy(spec.basis);
   if (spec.data2 && array.shape().rank() == 3) {
     contradiction("a basis for each sample does not say which set of samples it belongs to", "--basis",
                   "Give one (R, O) basis for a train x test kernel");
@@ -80,6 +80,22 @@ void validate_file(const KernelSpec& spec) {
 
 }  // namespace
 
+KernelJob prepared_job(const KernelSpec& spec, Loaded& rows, Loaded* columns) {
+  const Graph& graph = *rows.graph;
+  KernelJob job{.spec = spec, .rows = rows, .columns = columns};
+  job.of = spec.conjugate.empty() ? find_value(graph, "output", "MODEL") : find_value(graph, spec.conjugate, "--conjugate");
+  if (!spec.conjugate.empty()) return job;
+  if (graph.parameter_count() == 0) {
+    throw Error(ErrorKind::input, {.what = "the network has no parameters to differentiate by", .where = spec.model.text,
+                                   .got = {}, .expected = {}, .cure = {}});
+  }
+  const Shape& outputs = graph.shape(job.of);
+  job.reduction = chosen_reduction(spec, outputs);
+  job.basis = read_basis(spec, outputs, rows.summary.samples);
+  job.lowered = kernel::lower(job.reduction, job.basis ? Shape{job.basis->rows()} : outputs);
+  return job;
+}
+
 void KernelSpec::validate() const {
   model.validate();
   if (!reduce.empty()) {
@@ -104,7 +120,7 @@ void KernelSpec::validate() const {
   if (!conjugate.empty() && !reduce.empty()) {
     contradiction("a conjugate kernel has no outputs to reduce", "--reduce", "Leave it out");
   }
-  if (!conjugate.empty() && (by != By::total || space != Space::samples || pairs != Pairs::all || !basis.empty())) {
+  if (!conjugate.empty() && (by != By::total || space != Space::samples || pairs != Pairs::all || has_basis())) {
     contradiction("a conjugate kernel has no parameters, parts or basis", "--conjugate", "Leave the other option out");
   }
   if (method != Method::automatic && (!conjugate.empty() || space == Space::parameters || pairs == Pairs::self)) {
@@ -123,18 +139,7 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
   session.count_resident();
 
   const Graph& graph = *rows.graph;
-  KernelJob job{.spec = spec, .rows = rows, .columns = columns ? &*columns : nullptr};
-  job.of = spec.conjugate.empty() ? find_value(graph, "output", "MODEL") : find_value(graph, spec.conjugate, "--conjugate");
-  const Shape& outputs = graph.shape(job.of);
-  if (spec.conjugate.empty()) {
-    if (graph.parameter_count() == 0) {
-      throw Error(ErrorKind::input, {.what = "the network has no parameters to differentiate by", .where = spec.model.text,
-                                     .got = {}, .expected = {}, .cure = {}});
-    }
-    job.reduction = chosen_reduction(spec, outputs);
-    job.basis = read_basis(spec, outputs, rows.summary.samples);
-    job.lowered = kernel::lower(job.reduction, job.basis ? Shape{job.basis->rows()} : outputs);
-  }
+  const KernelJob job = prepared_job(spec, rows, columns ? &*columns : nullptr);
 
   KernelResult result;
   result.requested = spec;

@@ -23,6 +23,10 @@ struct KernelJob {
   }
 };
 
+/// What the specification means for this network: the value, the reduction, the basis. Throws Error(usage) and Error(input)
+/// where it does not fit. The arguments outlive the job.
+KernelJob prepared_job(const KernelSpec& spec, Loaded& rows, Loaded* columns);
+
 /// All that a kernel's bits and its file depend on, but for the plan of contractions.
 std::vector<kernel::ManifestEntry> manifest_of(const KernelJob& job, const KernelResult& result);
 

@@ -85,6 +85,15 @@ StoredMatrix computed_kernel(const KernelResult& computed, SpectrumResult& resul
   return matrix;
 }
 
+StoredMatrix given_kernel(const SpectrumSpec& spec, SpectrumResult& result, const Context& context) {
+  const Array& kernel = *spec.kernel_array;
+  StoredMatrix matrix = room_for(kernel.shape(), kernel.type(), spec.kernel, context);
+  matrix.entries = kernel.converted<double>();
+  matrix.options.errors.relative = spec.relative_error;
+  result.error_source = spec.relative_error > 0 ? "as given" : "not given";
+  return matrix;
+}
+
 }  // namespace
 
 void SpectrumSpec::validate() const {
@@ -124,8 +133,9 @@ SpectrumResult run_spectrum(const SpectrumSpec& spec, const Caller& caller) {
   Session session(spec.resources, caller);
   session.count_resident();
   result.source = spec.from_model ? computed.model.text + ", " + computed.data.name + ", " + computed.reduce : spec.kernel;
-  StoredMatrix own = spec.from_model ? computed_kernel(computed, result, session.context())
-                               : read_kernel(spec.kernel, result, session.context());
+  StoredMatrix own = spec.from_model     ? computed_kernel(computed, result, session.context())
+                     : spec.kernel_array ? given_kernel(spec, result, session.context())
+                                         : read_kernel(spec.kernel, result, session.context());
   computed.arrays.clear();
   result.shape = own.shape;
   session.step("load");
