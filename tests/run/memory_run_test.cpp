@@ -76,7 +76,9 @@ TEST(RunInMemory, Products) {
 
 TEST(RunInMemory, OutputsAreThoseOfTheJacobian) {
   const Sources from;
-  OutputsSpec outputs{.model = from.model, .data = from.data};
+  OutputsSpec outputs;
+  outputs.model = from.model;
+  outputs.data = from.data;
   JacobianSpec jacobian;
   jacobian.model = from.model;
   jacobian.data = from.data;
