@@ -23,6 +23,7 @@ std::optional<Shape> shape_of(const std::optional<nb::sequence>& lengths) {
 
 Model load_text(load::ModelSpec spec) {
   const nb::gil_scoped_release unlocked;
+  spec.validate();
   return {.graph = load::shared_model(spec), .text = spec.text};
 }
 
@@ -131,12 +132,12 @@ void bind_model(nb::module_& module) {
       .def_prop_ro("output_shape", [](const Model& model) { return to_tuple(model.graph->shape(model.graph->outputs.front())); },
                    nb::sig("def output_shape(self) -> tuple[int, ...]"));
 
-  module.def("load", [](const std::string& text, const std::string& init, std::uint64_t seed, const std::string& parameterization,
+  module.def("load", [](const std::string& text, const std::string& init, std::optional<std::uint64_t> seed, const std::string& parameterization,
                         const std::string& weights, const std::string& params, const std::string& buffers,
                         const std::optional<nb::sequence>& input, const std::string& output, const std::string& batch) {
     return load_text({.text = text, .init = init, .seed = seed, .parameterization = parameterization, .weights = weights,
-                      .params = params, .buffers = buffers, .input = shape_of(input), .output = output, .batch = batch});
-  }, nb::arg("text"), nb::kw_only(), nb::arg("init") = "", nb::arg("seed") = 0, nb::arg("parameterization") = "standard",
+                      .params = params, .buffers = buffers, .input_shape = shape_of(input), .output = output, .batch = batch});
+  }, nb::arg("text"), nb::kw_only(), nb::arg("init") = "", nb::arg("seed") = nb::none(), nb::arg("parameterization") = "standard",
      nb::arg("weights") = "", nb::arg("params") = "", nb::arg("buffers") = "", nb::arg("input") = nb::none(),
      nb::arg("output") = "", nb::arg("batch") = "");
   module.def("load_onnx", [](const nb::bytes& file, const std::string& source, const std::string& params, const std::string& buffers,

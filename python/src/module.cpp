@@ -8,6 +8,7 @@
 NB_MODULE(_core, module) {
   tangra::python::translate_errors();
   tangra::python::bind_model(module);
+  tangra::python::bind_data(module);
   tangra::python::bind_runs(module);
   tangra::python::bind_operator(module);
   module.attr("__version__") = TANGRA_VERSION;

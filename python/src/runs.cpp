@@ -142,9 +142,9 @@ nb::tuple verify(const Model& model, const Given& x, const std::string& reduce, 
   return json_and_table(watched(run::run_verify, spec, progress));
 }
 
-nb::tuple spectrum(const Given& kernel, double entry_error, std::size_t memory, int threads, const nb::object& progress) {
+nb::tuple spectrum(const Given& kernel, double relative_error, std::size_t memory, int threads, const nb::object& progress) {
   const run::SpectrumSpec spec{.kernel = "the kernel", .kernel_array = from_python(kernel, "kernel"),
-                               .entry_error = entry_error, .from_model = {}, .top = 0,
+                               .relative_error = relative_error, .from_model = {}, .top = 0,
                                .resources = {.threads = threads, .memory = memory}};
   return json_and_table(watched(run::run_spectrum, spec, progress));
 }
@@ -189,7 +189,7 @@ void bind_runs(nb::module_& module) {
              nb::arg("progress").none());
   module.def("verify", &verify, nb::arg("model"), nb::arg("x"), nb::kw_only(), nb::arg("reduce"), nb::arg("precision"),
              nb::arg("memory"), nb::arg("threads"), nb::arg("progress").none());
-  module.def("spectrum", &spectrum, nb::arg("kernel"), nb::kw_only(), nb::arg("entry_error"), nb::arg("memory"), nb::arg("threads"),
+  module.def("spectrum", &spectrum, nb::arg("kernel"), nb::kw_only(), nb::arg("relative_error"), nb::arg("memory"), nb::arg("threads"),
              nb::arg("progress").none());
 }
 

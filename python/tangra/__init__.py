@@ -11,6 +11,7 @@ ordered sample by sample.
 """
 
 from tangra._core import __version__
+from tangra._data import Samples, data
 from tangra._model import Model, Parameters, chain, load
 from tangra._results import Factors, Jacobian, Kernel, Spectrum, Summary, Verification, spectrum
 from tangra._torch import from_torch
@@ -21,11 +22,13 @@ __all__ = [
     "Kernel",
     "Model",
     "Parameters",
+    "Samples",
     "Spectrum",
     "Summary",
     "Verification",
     "__version__",
     "chain",
+    "data",
     "from_torch",
     "load",
     "spectrum",

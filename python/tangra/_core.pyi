@@ -28,13 +28,17 @@ class Model:
     def copy(self) -> Model: ...
 
 def load(
-    text: str, *, init: str = ..., seed: int = ..., parameterization: str = ..., weights: str = ..., params: str = ...,
+    text: str, *, init: str = ..., seed: Optional[int] = ..., parameterization: str = ..., weights: str = ..., params: str = ...,
     buffers: str = ..., input: Optional[Sequence[int]] = ..., output: str = ..., batch: str = ...,
 ) -> Model: ...
 def load_onnx(
     file: bytes, *, source: str = ..., params: str = ..., buffers: str = ..., input: Optional[Sequence[int]] = ...,
     output: str = ..., whole_inputs: bool = ...,
 ) -> Model: ...
+def data(
+    source: str, *, data_dir: str, n: Optional[int], samples: Optional[tuple[int, int]], scale: Optional[float],
+    normalize: Optional[str], nhwc: bool,
+) -> tuple[_Array, Optional[numpy.typing.NDArray[numpy.int64]], str]: ...
 def outputs(
     model: Model, x: _Array, *, of: str, precision: str, memory: int, threads: int, progress: _Progress
 ) -> tuple[dict[str, _Array], str]: ...
@@ -54,7 +58,7 @@ def verify(
     model: Model, x: _Array, *, reduce: str, precision: str, memory: int, threads: int, progress: _Progress
 ) -> tuple[str, str]: ...
 def spectrum(
-    kernel: _Array, *, entry_error: float, memory: int, threads: int, progress: _Progress
+    kernel: _Array, *, relative_error: float, memory: int, threads: int, progress: _Progress
 ) -> tuple[str, str]: ...
 
 class KernelOperator:

@@ -311,16 +311,16 @@ def _existing(path: Union[str, os.PathLike[str]]) -> str:
 
 
 def chain(
-    text: str, *, init: Optional[str] = None, seed: int = 0, parameterization: str = "standard",
+    text: str, *, init: Optional[str] = None, seed: Optional[int] = None, parameterization: str = "standard",
     weights: Union[None, str, os.PathLike[str], Mapping[str, Any]] = None, params: str = "", buffers: str = "",
-    input: Optional[Iterable[int]] = None,
+    input_shape: Optional[Iterable[int]] = None,
 ) -> Model:
     """A network as Flux writes it: "Chain(Dense(784 => 60, sigmoid), Dense(60 => 10), softmax)" (docs/chain.md).
 
     init: "glorot_uniform" (default, zero biases), "ones", "normal", "lecun", "he", "pytorch". parameterization: "standard",
-    "ntk" or "ntk(sigma_w, sigma_b)". The same seed gives the same weights on every machine, and in the program.
+    "ntk" or "ntk(sigma_w, sigma_b)". The same seed (default 0) gives the same weights on every machine, and in the program.
     weights: a .npz or .safetensors file, or arrays by name, in place of the initial ones. params, buffers: regular
-    expressions for what is learned and what is frozen. input: the shape of one sample where the text leaves it open.
+    expressions for what is learned and what is frozen. input_shape: the shape of one sample where the text leaves it open.
 
     Raises ValueError, with line and column, for what is wrong in the text, NotImplementedError for other layers.
     """
@@ -328,7 +328,7 @@ def chain(
     core = _core.load(
         text, init=init or "", seed=seed, parameterization=parameterization,
         weights=_existing(weights) if is_file else "",  # type: ignore[arg-type]
-        params=params, buffers=buffers, input=None if input is None else tuple(input),
+        params=params, buffers=buffers, input=None if input_shape is None else tuple(input_shape),
     )
     if isinstance(weights, Mapping):
         core.set({name: arguments.array(value, name) for name, value in weights.items()})
@@ -337,18 +337,18 @@ def chain(
 
 def load(
     model: Union[str, os.PathLike[str], bytes], *, output: str = "", params: str = "", buffers: str = "",
-    input: Optional[Iterable[int]] = None, batch: str = "",
+    input_shape: Optional[Iterable[int]] = None, batch: str = "",
 ) -> Model:
     """The network of an .onnx file, of its bytes, or of a file with a chain text (docs/onnx.md says what is read).
 
     output: the name of the output to differentiate (default: the first). params, buffers: regular expressions for what is
-    learned and what is frozen. input: the shape of one sample where the file leaves it open. batch="none": the inputs have
+    learned and what is frozen. input_shape: the shape of one sample where the file leaves it open. batch="none": the inputs have
     no axis of samples.
 
     Raises OSError where there is no such file, ValueError for a damaged one, NotImplementedError, with a list, for operators
     that are not there and for networks that mix samples.
     """
-    shape = None if input is None else tuple(input)
+    shape = None if input_shape is None else tuple(input_shape)
     if isinstance(model, (bytes, bytearray, memoryview)):
         if batch not in ("", "none"):
             raise ValueError(f'batch: expected "none", or nothing; got {batch!r}')

@@ -325,13 +325,11 @@ def spectrum(
     kernel: a Kernel, or an array (n, n) or (N, O, N, O), float32 or float64; float32 entries are taken to be rounded.
     Raises ValueError for what is not square, symmetric and finite; ArithmeticError where LAPACK does not converge.
     """
-    entry_error = 0.0
-    if isinstance(kernel, Kernel) and kernel.measured_error is not None:
-        entry_error = kernel.measured_error["rms"] * kernel.measured_error["largest_entry"]
+    measured = kernel.measured_error if isinstance(kernel, Kernel) else None
     with arguments.Progress(progress) as callback:
         text, table = _core.spectrum(
             arguments.array(np.asarray(kernel), "kernel"),
-            entry_error=entry_error,
+            relative_error=0.0 if measured is None else measured["rms"],
             memory=arguments.memory(memory),
             threads=arguments.threads(threads),
             progress=callback,
