@@ -23,6 +23,9 @@ struct DataSpec {
   /// "MEAN[,..]:STD[,..]", one or one for each channel (axis 1): (x - mean) / std, behind the scaling.
   std::optional<std::string> normalize = {};
   std::string labels_file = {};  ///< integers for all samples or for the selected; may be empty
+  /// Samples in memory, (N, ...), taken as they are (bytes too) unless `scale` or `normalize` says otherwise; `source`
+  /// then only names them in messages.
+  std::optional<Array> array = {};
 };
 
 struct DataSet {

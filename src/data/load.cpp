@@ -107,12 +107,17 @@ std::uint64_t fingerprint_of(const Array& array) {
   return hash.value();
 }
 
+Source source_of(const DataSpec& spec) {
+  if (spec.array) return memory_source(spec.source, *spec.array);
+  const std::optional<Source> named = named_source(spec.source, spec.data_dir);
+  return named ? *named : file_source(spec.source);
+}
+
 }  // namespace
 
 DataSet load(const DataSpec& spec) {
   if (spec.source.empty()) misused("DATA", "no data are named", {}, "a file or the name of a data set");
-  const std::optional<Source> named = named_source(spec.source, spec.data_dir);
-  const Source source = named ? *named : file_source(spec.source);
+  const Source source = source_of(spec);
   const Scaling scaling = scaling_of(spec, source);
   const auto [begin, end] = selection(spec, source);
 

@@ -69,6 +69,8 @@ class SpectrumRun {
   SpectrumResult run() {
     if (spec_.from_model) {
       of_model();
+    } else if (spec_.kernel_array) {
+      of_array();
     } else {
       of_file();
     }
@@ -81,24 +83,42 @@ class SpectrumRun {
   void of_file() {
     const std::filesystem::path path = kernel::without_slash(spec_.kernel);
     const kernel::KernelFile file(path);
-    result_.source = spec_.kernel;
-    result_.shape = file.shape();
-    if (!is_floating(file.type())) {
-      throw Error(ErrorKind::input, {.what = "a kernel has real entries", .where = result_.source,
-                                     .got = std::string(name_of(file.type())), .expected = "float32 or float64", .cure = {}});
-    }
-    result_.precision = name_of(file.type());
-    const Index n = side_of(file.shape(), result_.source);
-    if (file.shape().rank() == 4) outputs_ = file.shape()[1];
-    if (!spec_.labels_file.empty()) labels_ = data::load_labels(spec_.labels_file, n / outputs_);
-    if (spec_.labels_file.empty()) result_.labels_note = "no labels were given";
-    options_.errors.storage_epsilon = file.type() == DType::float64 ? 0x1p-53 : 0x1p-24;
+    const Index n = take_shape(file.shape(), file.type());
     options_.errors.relative = measured_error_beside(path, file.shape(), result_.error_source);
     const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64");
     auto entries = Tensor<double>::uninitialized(Shape{n, n});
     file.read_all(matrix(entries.data(), n, n), context_);
     session_.step("load");
     of_matrix(entries);
+  }
+
+  void of_array() {
+    const Array& kernel = *spec_.kernel_array;
+    const Index n = take_shape(kernel.shape(), kernel.type());
+    options_.errors.relative = spec_.relative_error;
+    result_.error_source = spec_.relative_error > 0 ? "as given" : "not given";
+    const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64");
+    Tensor<double> entries = kernel.converted<double>();
+    entries.reshape(Shape{n, n});
+    session_.step("load");
+    of_matrix(entries);
+  }
+
+  /// What is known of a kernel that is given: its side.
+  Index take_shape(const Shape& shape, DType type) {
+    result_.source = spec_.kernel;
+    result_.shape = shape;
+    if (!is_floating(type)) {
+      throw Error(ErrorKind::input, {.what = "a kernel has real entries", .where = result_.source,
+                                     .got = std::string(name_of(type)), .expected = "float32 or float64", .cure = {}});
+    }
+    result_.precision = name_of(type);
+    const Index n = side_of(shape, result_.source);
+    if (shape.rank() == 4) outputs_ = shape[1];
+    if (!spec_.labels_file.empty()) labels_ = data::load_labels(spec_.labels_file, n / outputs_);
+    if (spec_.labels_file.empty()) result_.labels_note = "no labels were given";
+    options_.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
+    return n;
   }
 
   void of_model() {
