@@ -118,6 +118,16 @@ class Executor {
     deliver(result, options_);
     return exit_code_of(result.divergence);
   }
+  int operator()(const run::PredictSpec& spec) const {
+    const auto result =
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_predict(spec, caller); });
+    deliver(result, options_);
+    return result.converged ? done : not_converged(result.message);
+  }
+  int operator()(const run::InfiniteSpec& spec) const {
+    return delivered(
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_infinite(spec, caller); }));
+  }
   int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
   int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }
 

@@ -123,6 +123,30 @@ Examples:
     --parameterization ntk --loss mse --steps 500
   tangra linearise network.txt mnist mnist:test --n 100 --n2 100 --loss cross-entropy --lr 0.1 -o F.npz)";
 
+const char* const predict =
+    R"(Kernel ridge regression, the mean of a Gaussian process with noise variance RIDGE: labels as one-hot
+vectors (or numbers, --targets) of TRAIN, predicted for TEST. --reduce full couples the outputs;
+every other reduction is one kernel that all outputs share. Leave-one-out errors are in closed form; of
+several ridges the one with the least is taken. The ridge is in the units of the kernel, whose mean
+diagonal is told. Exit code 5 where the system could not be solved.
+
+Examples:
+  tangra predict 'Chain(Dense(64 => 99, relu), Dense(99 => 10))' digits digits --samples 0:1000
+                 --samples2 1000:1797 --reduce mean --ridge 0.1,1,10
+  tangra predict network.txt mnist mnist:test --n 2000 --n2 1000 --reduce mean --ridge 1 -o P.npy
+  tangra predict network.txt train.npy test.npy --targets y.csv --reduce full --ridge 1e-3 --variance -o P.npz)";
+
+const char* const infinite =
+    R"(The kernel that a chain of Dense layers with relu, erf or no function has when its hidden layers become
+infinitely wide, in closed form: the tangent kernel (ntk) or the covariance of the outputs of random
+networks (nngp). Weights have to be drawn from normal distributions: --parameterization ntk(sigma_w,
+sigma_b), or --init lecun, he or normal. Under the standard parameterisation the layers' parts grow
+with their widths, which are taken from the chain. --compare tells how far the finite network is off.
+
+Examples:
+  tangra infinite 'Chain(Dense(64 => 512, relu), Dense(512 => 10))' digits --n 100 --parameterization ntk
+  tangra infinite network.txt mnist mnist:test --n 500 --n2 100 --init he --kind nngp -o K.npy)";
+
 const char* const data = R"(Examples:
   tangra data list
   tangra data show digits

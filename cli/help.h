@@ -14,6 +14,8 @@ extern const char* const verify;
 extern const char* const spectrum;
 extern const char* const train;
 extern const char* const linearise;
+extern const char* const predict;
+extern const char* const infinite;
 extern const char* const data;
 
 extern const char* const model;

@@ -24,7 +24,7 @@ struct PlanRequest {
 };
 
 using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec, PlanRequest,
-                             run::VerifySpec, run::SpectrumSpec, run::TrainSpec, run::LineariseSpec,
+                             run::VerifySpec, run::SpectrumSpec, run::TrainSpec, run::LineariseSpec, run::PredictSpec, run::InfiniteSpec,
                              DataListRequest, DataShowRequest>;
 
 /// A command line, understood.

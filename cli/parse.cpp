@@ -44,8 +44,10 @@ Commands::Commands() {
   add_kernel(true);
   add_verify();
   add_spectrum();
+  add_predict();
   add_train();
   add_linearise();
+  add_infinite();
   add_data_sets();
 }
 

@@ -41,11 +41,15 @@ class Commands {
   void add_spectrum();
   void add_train();
   void add_linearise();
+  void add_predict();
+  void add_infinite();
   void add_data_sets();
   run::JacobianSpec finished_jacobian() const;
   void check_no_second_selection() const;
   run::KernelSpec finished_kernel() const;
   run::SpectrumSpec finished_spectrum(const CLI::App& app) const;
+  run::PredictSpec finished_predict() const;
+  run::InfiniteSpec finished_infinite() const;
   /// A specification with what is common to all that have a network and data.
   template <class Spec>
   Spec finished(Spec spec) const {
@@ -75,6 +79,9 @@ class Commands {
   run::SpectrumSpec spectrum_;
   run::TrainSpec train_;
   run::LineariseSpec linearise_;
+  run::PredictSpec predict_;
+  std::string ridges_;  ///< with commas between
+  run::InfiniteSpec infinite_;
   DataListRequest list_;
   DataShowRequest show_;
 };

@@ -219,9 +219,9 @@ Spectrum top_spectrum(Eigenpairs largest, Index size, const OperatorNorms& norms
   take(result, largest, options.vectors);
   result.smallest = largest.lowest;
   result.smallest_is_upper_bound = !result.complete;
-  // The largest row sum of |K| is not known; |K|_F is not smaller than the 2-norm of |K|.
-  set_bound(result, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = norms.frobenius},
-            options);
+  // |K|_F is not smaller than the 2-norm of |K|, as the largest row sum is not.
+  const double row_sum = norms.largest_row_sum > 0 ? std::min(norms.largest_row_sum, norms.frobenius) : norms.frobenius;
+  set_bound(result, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = row_sum}, options);
   set_figures(result);
   const double bound = result.rounding_bound;
   if (result.complete) {

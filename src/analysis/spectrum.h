@@ -82,6 +82,7 @@ Spectrum top_spectrum(MatrixView<const double> k, const SpectrumOptions& options
 struct OperatorNorms {
   double trace = 0;
   double frobenius = 0;
+  double largest_row_sum = 0;  ///< of |K|; 0 where it is not known
 };
 
 /// The largest eigenvalues of an operator without K. The smallest is known by an upper bound alone; trace and

@@ -51,12 +51,12 @@ Activations<T> NetworkFactors<T>::activations(Index begin, Index end, const Acti
 template <class T>
 factors::FactorBlock<T> NetworkFactors<T>::factors_of(Index begin, const Activations<T>& activations,
                                                       const Activations<T>* sides,
-                                                      const factors::TermSink<T>* sink) const {
+                                                      const factors::TermSink<T>* sink,
+                                                      const factors::Wanted* wanted) const {
   require_finite(program_, activations, of_, begin);
   Tensor<T> seeds = basis_.seeds(begin, activations[of_]);
-  return reverse(program_, activations, {.of = of_, .parameters = true, .values = {}}, std::move(seeds), context_, sides,
-                 sink)
-      .parameters;
+  const ReverseTargets targets{.of = of_, .parameters = true, .values = {}, .explicit_parameters = false, .wanted = wanted};
+  return reverse(program_, activations, targets, std::move(seeds), context_, sides, sink).parameters;
 }
 
 template <class T>
@@ -65,8 +65,41 @@ factors::FactorBlock<T> NetworkFactors<T>::make(Index begin, Index end) const {
 }
 
 template <class T>
-void NetworkFactors<T>::sweep(Index begin, Index end, const factors::TermSink<T>& take) const {
-  factors_of(begin, activations(begin, end), nullptr, &take);
+void NetworkFactors<T>::sweep(Index begin, Index end, const factors::TermSink<T>& take, const factors::Wanted* wanted) const {
+  factors_of(begin, activations(begin, end), nullptr, &take, wanted);
+}
+
+template <class T>
+factors::SweepWork NetworkFactors<T>::work_per_sample() const {
+  factors::SweepWork work;
+  const Graph& graph = program_.graph();
+  const auto count = static_cast<double>(directions());
+  std::vector<bool> learned(graph.values.size(), false);  // a parameter lies behind it
+  const auto is_learned = [&](ValueId value) {
+    return value != no_id &&
+           (learned[static_cast<std::size_t>(value)] || graph.value(value).dependence == Dependence::parameters);
+  };
+  const auto moved = [&](ValueId value) { return static_cast<double>(graph.shape(value).elements()) * sizeof(T); };
+  for (std::size_t n = 0; n < graph.nodes.size(); ++n) {
+    const Node& node = graph.nodes[n];
+    const auto id = static_cast<NodeId>(n);
+    if (program_.is_batch_free(node.outputs.front())) continue;
+    const double own = program_.op(id).multiply_adds(node, program_.input_shapes(id), program_.output_shapes(id).front());
+    work.forward.multiply_adds += own;
+    const bool any = std::ranges::any_of(node.inputs, is_learned);
+    for (const ValueId output : node.outputs) {
+      work.forward.bytes += moved(output);
+      learned[static_cast<std::size_t>(output)] = any;
+    }
+    for (const ValueId input : node.inputs) {
+      if (input == no_id) continue;
+      work.forward.bytes += moved(input);
+      if (program_.is_batch_free(input) || !is_learned(input)) continue;
+      work.reverse.multiply_adds += count * own;
+      work.reverse.bytes += count * (moved(input) + moved(node.outputs.front()));
+    }
+  }
+  return work;
 }
 
 template <class T>
@@ -117,9 +150,10 @@ factors::FactorBlock<T> ActivationFactors<T>::make(Index begin, Index end) const
   require_finite(program_, activations, value_, begin);
   const Shape flat{program_.graph().shape(value_).elements()};
   factors::FactorBlock<T> block{.samples = end - begin, .directions = 1, .terms = {}};
-  block.terms.push_back({.place = {.parameter = 0, .offset = 0, .shape = flat, .strides = flat.strides(), .scale = 1},
-                         .form = factors::Form::vector, .left = activations.shared(value_), .right = nullptr,
-                         .positions = 1});
+  factors::Term<T> term;
+  term.place = {.parameter = 0, .offset = 0, .shape = flat, .strides = flat.strides(), .scale = 1};
+  term.left = activations.shared(value_);
+  block.terms.push_back(std::move(term));
   return block;
 }
 

@@ -14,7 +14,9 @@ class NetworkFactors final : public factors::FactorSource<T> {
   Index samples() const override { return inputs_.shape()[0]; }
   Index directions() const override { return basis_.rows(); }
   factors::FactorBlock<T> make(Index begin, Index end) const override;
-  void sweep(Index begin, Index end, const factors::TermSink<T>& take) const override;
+  void sweep(Index begin, Index end, const factors::TermSink<T>& take,
+             const factors::Wanted* wanted = nullptr) const override;
+  factors::SweepWork work_per_sample() const override;
   Index samples_at_once() const override;
   std::size_t bytes_per_sample() const override;
 
@@ -25,7 +27,8 @@ class NetworkFactors final : public factors::FactorSource<T> {
 
  private:
   factors::FactorBlock<T> factors_of(Index begin, const Activations<T>& activations, const Activations<T>* sides,
-                                     const factors::TermSink<T>* sink = nullptr) const;
+                                     const factors::TermSink<T>* sink = nullptr,
+                                     const factors::Wanted* wanted = nullptr) const;
 
   const Program<T>& program_;
   const Tensor<T>& inputs_;

@@ -54,7 +54,7 @@ class ReverseSweep {
     for (const ValueId value : targets_.values) needed_[static_cast<std::size_t>(value)] = true;
     if (targets_.parameters) {
       for (const Parameter& parameter : graph_.parameters) {
-        if (parameter.trainable) needed_[static_cast<std::size_t>(parameter.value)] = true;
+        if (is_wanted(parameter)) needed_[static_cast<std::size_t>(parameter.value)] = true;
       }
     }
     for (const Node& node : graph_.nodes) {
@@ -62,6 +62,11 @@ class ReverseSweep {
       if (!any) continue;
       for (const ValueId output : node.outputs) needed_[static_cast<std::size_t>(output)] = true;
     }
+  }
+
+  bool is_wanted(const Parameter& parameter) const {
+    const auto number = static_cast<std::size_t>(&parameter - graph_.parameters.data());
+    return parameter.trainable && (targets_.wanted == nullptr || (number < targets_.wanted->size() && (*targets_.wanted)[number]));
   }
 
   bool is_target(ValueId value) const { return std::ranges::find(targets_.values, value) != targets_.values.end(); }
@@ -174,12 +179,19 @@ class ReverseSweep {
   }
 
   void put(Term<T> term) {
-    if (sink_ != nullptr) (*sink_)(terms_++, std::move(term));
+    if (sink_ != nullptr) (*sink_)(std::move(term));
     else result_.parameters.terms.push_back(std::move(term));
   }
 
+  static Term<T> vector_term(Place place, std::shared_ptr<const Tensor<T>> rows) {
+    Term<T> term;
+    term.place = std::move(place);
+    term.left = std::move(rows);
+    return term;
+  }
+
   void add_vector_term(Place place, std::shared_ptr<const Tensor<T>> rows) {
-    put({.place = std::move(place), .form = Form::vector, .left = std::move(rows), .right = nullptr, .positions = 1});
+    put(vector_term(std::move(place), std::move(rows)));
   }
 
   void add_outer_term(NodeId id, const NodeCall<T>& call, int input) {
@@ -188,8 +200,14 @@ class ReverseSweep {
     ops::OuterUse<T> use = program_.op(id).outer_use(*call, directions_, cotangent->data(), input);
     const Place place = *program_.place(node.inputs[static_cast<std::size_t>(input)])->as_matrix();
     TANGRA_ENSURE(place.shape == (use.transposed ? Shape{use.fan_in, use.channels} : Shape{use.channels, use.fan_in}));
-    Term<T> term{.place = place, .form = Form::outer, .left = {}, .right = {}, .positions = use.positions,
-                 .left_by_channel = use.left_by_channel, .right_by_channel = use.right_by_channel};
+    Term<T> term{.place = place, .form = use.gathers ? Form::gather : Form::outer, .left = {}, .right = {},
+                 .positions = use.positions, .groups = use.groups, .left_by_channel = use.left_by_channel,
+                 .right_by_channel = use.right_by_channel, .pixels = nullptr, .pixel_map = nullptr};
+    if (use.pixels > 0) {
+      term.pixels = activations_.shared(node.inputs.front());
+      term.pixel_map = std::make_shared<const factors::PixelMap>(
+          factors::PixelMap{.pixels = use.pixels, .positions = use.positions, .taps = std::move(use.pixel_taps)});
+    }
     if (use.transposed) {
       std::swap(term.place.shape[0], term.place.shape[1]);
       std::swap(term.place.strides[0], term.place.strides[1]);
@@ -219,7 +237,6 @@ class ReverseSweep {
   Index samples_;
   Index directions_;
   const factors::TermSink<T>* sink_;  ///< null: the terms are collected
-  int terms_ = 0;                     ///< handed over so far
   std::vector<Shared> cotangents_;  ///< [n, R, shape] by value
   std::vector<bool> needed_;
   ReverseResult<T> result_;

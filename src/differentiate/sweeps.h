@@ -49,6 +49,8 @@ struct ReverseTargets {
   /// Takes no shortcut: every use of a parameter, straight or through other batch-free values, is pulled back by
   /// Op::pullback. The terms are then one for each parameter, its explicit rows in its own order.
   bool explicit_parameters = false;
+  /// Of the parameters only these; null: all.
+  const factors::Wanted* wanted = nullptr;
 };
 
 template <class T>

@@ -4,6 +4,7 @@
 
 #include "tangra/base/error.h"
 #include "tangra/linalg/gemm.h"
+#include "tangra/linalg/vectors.h"
 
 namespace tangra::factors {
 namespace {
@@ -131,19 +132,31 @@ void weigh_directions(const TermCall<T>& call, Index sample, MatrixView<const T>
 template <class T>
 MatrixView<const T> stacked_right(const TermCall<T>& call, Index begin, Index count, Tensor<T>& memory) {
   const Index positions = call.term.positions;
-  const Index fan_in = call.term.place.shape[1];
+  const Index width = call.term.groups * call.term.place.shape[1];
   if (!call.term.right_by_channel) {
-    return matrix(call.term.right->data() + begin * positions * fan_in, count * positions, fan_in);
+    return matrix(call.term.right->data() + begin * positions * width, count * positions, width);
   }
-  memory = Tensor<T>::uninitialized(Shape{count * positions, fan_in});
+  memory = Tensor<T>::uninitialized(Shape{count * positions, width});
   T* to = memory.data();
   for (Index i = begin; i < begin + count; ++i) {
     const MatrixView<const T> right = call.term.right_of(i);
     for (Index d = 0; d < positions; ++d) {
-      for (Index k = 0; k < fan_in; ++k) *to++ = right(d, k);
+      for (Index k = 0; k < width; ++k) *to++ = right(d, k);
     }
   }
-  return matrix<const T>(memory.data(), count * positions, fan_in);
+  return matrix<const T>(memory.data(), count * positions, width);
+}
+
+/// Calls use(first row (t, b, c), rows, first column of the right factor) for rows that meet the same entries of it: all of
+/// them, or a group's channels of one vector.
+template <class T, class Use>
+void each_group(const TermCall<T>& call, const Use& use) {
+  const Index channels = call.term.place.shape[0];
+  if (call.term.groups == 1) return use(Index{0}, call.vectors() * channels, Index{0});
+  const Index own = channels / call.term.groups;
+  for (Index v = 0; v < call.vectors(); ++v) {
+    for (Index g = 0; g < call.term.groups; ++g) use(v * channels + g * own, own, g * call.term.place.shape[1]);
+  }
 }
 
 template <class T>
@@ -159,9 +172,12 @@ void outer_transposed(const TermCall<T>& call, MatrixView<const T> x, T* rows) {
     call.context.pool.parallel_for(count, [&](Index i, int) {
       weigh_directions(call, begin + i, x, weighed.data() + i * positions * width);
     });
-    gemm<T>(call.context, Engine::fast, matrix<const T>(weighed.data(), count * positions, width).transposed(),
-            stacked_right(call, begin, count, memory), true,
-            matrix(rows, width, fan_in));
+    const MatrixView<const T> left = matrix<const T>(weighed.data(), count * positions, width);
+    const MatrixView<const T> right = stacked_right(call, begin, count, memory);
+    each_group(call, [&](Index first, Index height, Index column) {
+      gemm<T>(call.context, Engine::fast, left.block(0, first, left.rows, height).transposed(),
+              right.block(0, column, right.rows, fan_in), true, matrix(rows + first * fan_in, height, fan_in));
+    });
   }
 }
 
@@ -197,13 +213,55 @@ void outer_product(const TermCall<T>& call, const T* rows, MatrixView<T> y) {
   Tensor<T> memory;
   for (Index begin = 0; begin < call.block.samples; begin += step) {
     const Index count = std::min(step, call.block.samples - begin);
-    gemm<T>(call.context, Engine::fast,
-            stacked_right(call, begin, count, memory),
-            matrix(rows, width, fan_in).transposed(), false, matrix(product.data(), count * positions, width));
+    const MatrixView<const T> right = stacked_right(call, begin, count, memory);
+    const MatrixView<T> result = matrix(product.data(), count * positions, width);
+    each_group(call, [&](Index first, Index height, Index column) {
+      gemm<T>(call.context, Engine::fast, right.block(0, column, right.rows, fan_in),
+              matrix(rows + first * fan_in, height, fan_in).transposed(), false, result.block(0, first, result.rows, height));
+    });
     call.context.pool.parallel_for(count, [&](Index i, int) {
       sum_directions(call, begin + i, product.data() + i * positions * width, y);
     });
   }
+}
+
+/// Calls use(sample, row f, summed index t, entries of left at d, first entry of the table's row that the token names).
+template <class T, class Use>
+void each_token(const TermCall<T>& call, const Use& use) {
+  const Index width = call.term.place.shape[1];
+  for (Index i = 0; i < call.block.samples; ++i) {
+    const T* tokens = call.term.tokens_of(i);
+    for (Index f = 0; f < call.layout.full; ++f) {
+      for (Index t = 0; t < call.layout.inner; ++t) {
+        const T* left = call.term.left_of(i * call.block.directions + call.direction(f, t)).data;
+        for (Index d = 0; d < call.term.positions; ++d) {
+          use(i, f, t, left + d * width, static_cast<Index>(tokens[d]) * width);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void gather_transposed(const TermCall<T>& call, MatrixView<const T> x, T* rows) {
+  const Index size = call.term.place.shape.elements();
+  each_token(call, [&](Index i, Index f, Index t, const T* left, Index first) {
+    for (Index b = 0; b < call.columns; ++b) {
+      linalg::scale(call.scale() * x(i * call.layout.full + f, b), left, call.term.place.shape[1], true,
+                    rows + (t * call.columns + b) * size + first);
+    }
+  });
+}
+
+template <class T>
+void gather_product(const TermCall<T>& call, const T* rows, MatrixView<T> y) {
+  const Index size = call.term.place.shape.elements();
+  each_token(call, [&](Index i, Index f, Index t, const T* left, Index first) {
+    for (Index b = 0; b < call.columns; ++b) {
+      y(i * call.layout.full + f, b) +=
+          call.scale() * linalg::dot(left, rows + (t * call.columns + b) * size + first, call.term.place.shape[1]);
+    }
+  });
 }
 
 }  // namespace
@@ -228,6 +286,7 @@ void add_transposed_product(const FactorBlock<T>& block, const RowLayout& layout
     if (!whole) apart = Tensor<T>(Shape{call.vectors(), term.place.shape.elements()});
     T* rows = whole ? own.data() : apart.data();
     if (term.form == Form::vector) vector_transposed(call, x, rows);
+    else if (term.form == Form::gather) gather_transposed(call, x, rows);
     else outer_transposed(call, x, rows);
     if (!whole) scatter(term.place, apart, call.vectors(), size, own.data());
   }
@@ -246,6 +305,7 @@ void add_product(const FactorBlock<T>& block, const RowLayout& layout, Index pla
     if (!whole) apart = gathered(term.place, own.data(), call.vectors(), size);
     const T* rows = whole ? own.data() : apart.data();
     if (term.form == Form::vector) vector_product(call, rows, y);
+    else if (term.form == Form::gather) gather_product(call, rows, y);
     else outer_product(call, rows, y);
   }
 }

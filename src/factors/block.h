@@ -1,4 +1,5 @@
 #pragma once
+#include <array>
 #include <cstddef>
 #include <mutex>
 
@@ -6,6 +7,25 @@
 #include "tangra/linalg/packed.h"
 
 namespace tangra::factors {
+
+/// Memory for explicit rows, which is taken and given back for block after block and pass after pass: clearing pages that
+/// are new to the process takes longer than filling them.
+template <class T>
+class RowMemory {
+ public:
+  /// Of blocks that will come, each asks for at least so many entries a sample.
+  void expect(Index entries_per_sample) { state_->expected = entries_per_sample; }
+  /// Unwritten memory, given back by its last owner.
+  std::shared_ptr<T> take(Index samples, Index entries_per_sample);
+
+ private:
+  struct State {
+    std::mutex mutex;
+    std::vector<Tensor<T>> free;
+    Index expected = 0;
+  };
+  std::shared_ptr<State> state_ = std::make_shared<State>();
+};
 
 /// The factors of a block as tiles read them, in the plan's order.
 template <class T>
@@ -18,7 +38,8 @@ struct BlockFactors {
   };
   struct Operand {
     std::vector<Pair> pairs;                ///< both_grams: one for each stream
-    std::shared_ptr<const Tensor<T>> rows;  ///< explicit_rows: [n, R, row_entries]
+    std::shared_ptr<const T> rows;          ///< explicit_rows: [n, R, row_entries]
+    std::vector<Term<T>> terms;             ///< position_grams, pixel_grams: `outer` ones by channel on the left alone
     double scale = 1;
   };
   Index samples = 0;
@@ -30,7 +51,7 @@ struct BlockFactors {
 template <class T>
 class BlockCollector {
  public:
-  BlockCollector(const ContractionPlan& plan, Index samples);
+  BlockCollector(const ContractionPlan& plan, Index samples, RowMemory<T> memory = {});
 
   /// Takes term `index` of the samples [first, first + count) of the block. The terms of one piece come in their order;
   /// pieces may come from several threads at once.
@@ -41,22 +62,25 @@ class BlockCollector {
 
   Index samples() const { return samples_; }
   /// Explicit rows of a contraction: [n, R, row_entries], to be multiplied by scale(contraction).
-  const std::shared_ptr<Tensor<T>>& rows(std::size_t contraction) const { return rows_[contraction]; }
+  const T* rows(std::size_t contraction) const { return rows_[contraction].get(); }
   double scale(std::size_t contraction) const { return scales_[contraction]; }
+  /// The terms of a contraction by pairs as tiles read them.
+  std::vector<Term<T>> laid_out_terms(std::size_t contraction) const;
   /// A term of another contraction.
   const Term<T>& term(int index) const { return terms_[static_cast<std::size_t>(index)]; }
 
  private:
+  void make_rows(Index first, Index count, int index, std::size_t contraction, const Term<T>& term, const Context& context);
   void keep(Index first, Index count, int index, Term<T> term);
 
   const ContractionPlan& plan_;
   Index samples_;
-  std::vector<int> contraction_of_;  ///< by term; -1: not needed
-  std::vector<std::shared_ptr<Tensor<T>>> rows_;  ///< by contraction
+  std::vector<std::vector<std::size_t>> contractions_of_;  ///< by term
+  std::vector<std::shared_ptr<T>> rows_;  ///< by contraction
   std::vector<double> scales_;
   std::vector<Term<T>> terms_;
-  std::vector<std::shared_ptr<Tensor<T>>> left_;  ///< by term, where it comes in pieces
-  std::vector<std::shared_ptr<Tensor<T>>> right_;
+  /// Left, right and pixels by term, where it comes in pieces.
+  std::vector<std::array<std::shared_ptr<Tensor<T>>, 3>> pieces_;
   std::mutex mutex_;
 };
 
@@ -70,6 +94,7 @@ template <class T>
 BlockNeeds block_needs(const FactorBlock<T>& sample, const ContractionPlan& plan, linalg::Side side, Index samples);
 
 #define TANGRA_DECLARE(T)                        \
+  extern template class RowMemory<T>;            \
   extern template class BlockCollector<T>;       \
   extern template BlockNeeds block_needs<T>(const FactorBlock<T>&, const ContractionPlan&, linalg::Side, Index);
 TANGRA_DECLARE(float)

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tangra/base/error.h"
+#include "tangra/linalg/vectors.h"
 
 namespace tangra::factors {
 namespace {
@@ -41,9 +42,10 @@ struct RowsOfPlane {
 };
 
 template <class T>
-RowsOfPlane<T> rows_of(const BlockFactors<T>& block, std::size_t contraction, const RowLayout& layout, Index plane) {
-  const Tensor<T>& rows = *block.operands[contraction].rows;
-  return {rows.data(), block.samples, layout.planes, layout.full, plane, layout.inner * rows.shape()[2]};
+RowsOfPlane<T> rows_of(const BlockFactors<T>& block, const ContractionPlan& plan, std::size_t contraction, Index plane) {
+  const RowLayout& layout = plan.layout;
+  return {block.operands[contraction].rows.get(), block.samples, layout.planes, layout.full, plane,
+          layout.inner * plan.contractions[contraction].row_entries};
 }
 
 /// A run of an explicit contraction's inner product.
@@ -57,7 +59,7 @@ template <class T>
 class TileSum {
  public:
   TileSum(const ContractionPlan& plan, const BlockFactors<T>& rows, const BlockFactors<T>& columns, Index plane,
-          TilePart which, MatrixView<T> tile, ContractionWorkspace<T>& workspace, ThreadPool* pool)
+          TilePart which, MatrixView<T> tile, ContractionWorkspace<T>& workspace, const Context& context, bool divided)
       : plan_(plan),
         rows_(rows),
         columns_(columns),
@@ -65,15 +67,16 @@ class TileSum {
         which_(which),
         tile_(tile),
         workspace_(workspace),
-        pool_(pool) {
-    const auto workers = static_cast<std::size_t>(pool == nullptr ? 1 : pool->size());
+        context_(context),
+        divided_(divided && context.pool.size() > 1) {
+    const auto workers = static_cast<std::size_t>(divided_ ? context.pool.size() : 1);
     if (workspace.workers.size() < workers) workspace.workers.resize(workers);
     const std::size_t waiting = workers == 1 ? 1 : workers * waiting_groups;
     if (workspace.partial.size() < waiting) workspace.partial.resize(waiting);
   }
 
-  void run(int part) {
-    for (Index row = 0; row < tile_.rows; ++row) std::fill_n(&tile_(row, 0), tile_.columns, T(0));
+  void run(int part, bool accumulate) {
+    for (Index row = 0; !accumulate && row < tile_.rows; ++row) std::fill_n(&tile_(row, 0), tile_.columns, T(0));
     std::vector<Group> groups;
     for (std::size_t k = 0; k < plan_.contractions.size(); ++k) {
       const Contraction& contraction = plan_.contractions[k];
@@ -82,7 +85,8 @@ class TileSum {
         list_groups(k, groups);
       } else {
         add(groups);
-        add_streams(k);
+        if (contraction.order == Order::both_grams) add_streams(k);
+        else add_pairs(k);
       }
     }
     add(groups);
@@ -90,7 +94,7 @@ class TileSum {
 
  private:
   void list_groups(std::size_t contraction, std::vector<Group>& groups) const {
-    const Index width = rows_of(rows_, contraction, plan_.layout, plane_).width;
+    const Index width = rows_of(rows_, plan_, contraction, plane_).width;
     for (Index first = 0; first < width; first += group_entries) {
       groups.push_back({contraction, first, std::min(group_entries, width - first)});
     }
@@ -105,20 +109,37 @@ class TileSum {
         const auto at = static_cast<std::size_t>(item);
         sum_group(groups[first + at], workspace_.partial[at], workspace_.workers[static_cast<std::size_t>(worker)]);
       };
-      if (pool_ == nullptr) {
-        for (std::size_t k = 0; k < count; ++k) sum(static_cast<Index>(k), 0);
-      } else {
-        pool_->parallel_for(static_cast<Index>(count), sum);
-      }
+      each(static_cast<Index>(count), sum);
       for (std::size_t k = 0; k < count; ++k) merge(groups[first + k], workspace_.partial[k]);
     }
     groups.clear();
   }
 
+  /// Calls body(item, worker), on all threads where the tile is divided among them.
+  template <class Body>
+  void each(Index count, const Body& body) const {
+    if (divided_) return context_.pool.parallel_for(count, body);
+    for (Index item = 0; item < count; ++item) body(item, 0);
+  }
+
+  /// For each pair of samples products of small matrices.
+  void add_pairs(std::size_t contraction) {
+    const auto& left = rows_.operands[contraction].terms;
+    const auto& right = columns_.operands[contraction].terms;
+    const Index step = divided_ ? std::max<Index>(1, rows_.samples / (4 * context_.pool.size())) : rows_.samples;
+    each((rows_.samples + step - 1) / step, [&](Index item, int worker) {
+      const PairTile<T> pairs{.layout = plan_.layout, .order = plan_.contractions[contraction].order, .plane = plane_,
+                              .first = item * step, .last = std::min(rows_.samples, (item + 1) * step),
+                              .columns = columns_.samples, .lower = which_ == TilePart::lower, .tile = tile_,
+                              .context = context_};
+      contract_pairs(pairs, left, right, workspace_.workers[static_cast<std::size_t>(worker)].pairs);
+    });
+  }
+
   void sum_group(const Group& group, Tensor<T>& partial, typename ContractionWorkspace<T>::Worker& worker) const {
     if (partial.size() < tile_.rows * tile_.columns) partial = Tensor<T>::uninitialized(Shape{tile_.rows * tile_.columns});
-    const RowsOfPlane<T> left = rows_of(rows_, group.contraction, plan_.layout, plane_);
-    const RowsOfPlane<T> right = rows_of(columns_, group.contraction, plan_.layout, plane_);
+    const RowsOfPlane<T> left = rows_of(rows_, plan_, group.contraction, plane_);
+    const RowsOfPlane<T> right = rows_of(columns_, plan_, group.contraction, plane_);
     for (Index done = 0; done < group.length; done += chain_entries) {
       const Index length = std::min(chain_entries, group.length - done);
       worker.left.assign(linalg::Side::left, left.columns(group.first + done, length, worker.gathered));
@@ -166,23 +187,15 @@ class TileSum {
   TilePart which_;
   MatrixView<T> tile_;
   ContractionWorkspace<T>& workspace_;
-  ThreadPool* pool_;
+  const Context& context_;
+  bool divided_;
 };
 
-/// Inner product in a fixed order that SIMD can follow.
 template <class T>
 T dot(const T* a, Index a_stride, const T* b, Index b_stride, Index size) {
-  constexpr Index lanes = 16;
-  T sums[lanes] = {};
-  Index done = 0;
-  if (a_stride == 1 && b_stride == 1) {
-    for (; done + lanes <= size; done += lanes) {
-      for (Index l = 0; l < lanes; ++l) sums[l] += a[done + l] * b[done + l];
-    }
-  }
+  if (a_stride == 1 && b_stride == 1) return linalg::dot(a, b, size);
   T sum = 0;
-  for (; done < size; ++done) sum += a[done * a_stride] * b[done * b_stride];
-  for (const T lane : sums) sum += lane;
+  for (Index e = 0; e < size; ++e) sum += a[e * a_stride] * b[e * b_stride];
   return sum;
 }
 
@@ -225,23 +238,46 @@ void add_self_streams(const BlockCollector<T>& block, const Contraction& contrac
   }
 }
 
+template <class T>
+void add_self_pairs(const ContractionPlan& plan, std::size_t contraction, const BlockCollector<T>& block, T* result,
+                    const Context& context) {
+  const RowLayout& layout = plan.layout;
+  const Index square = layout.full * layout.full;
+  const std::vector<Term<T>> terms = block.laid_out_terms(contraction);
+  PairWorkspace<T> workspace;
+  for (Index i = 0; i < block.samples(); ++i) {
+    for (Index plane = 0; plane < layout.planes; ++plane) {
+      T* own = result + (i * layout.planes + plane) * square;
+      contract_pair<T>({.layout = layout, .order = plan.contractions[contraction].order, .plane = plane, .first = i,
+                        .last = i + 1, .columns = block.samples(), .lower = false, .tile = {}, .context = context},
+                       terms, terms, i, i, matrix(own, layout.full, layout.full), workspace);
+    }
+  }
+}
+
 }  // namespace
 
 template <class T>
 void contract_tile(const ContractionPlan& plan, const BlockFactors<T>& rows, const BlockFactors<T>& columns, Index plane,
-                   int part, TilePart which, MatrixView<T> tile, ContractionWorkspace<T>& workspace, ThreadPool* pool) {
+                   int part, TilePart which, bool accumulate, MatrixView<T> tile, ContractionWorkspace<T>& workspace,
+                   const Context& context, bool divided) {
   TANGRA_ENSURE(tile.column_stride == 1 && tile.rows == rows.samples * plan.layout.full &&
                 tile.columns == columns.samples * plan.layout.full);
-  TileSum<T>(plan, rows, columns, plane, which, tile, workspace, pool).run(part);
+  TileSum<T>(plan, rows, columns, plane, which, tile, workspace, context, divided).run(part, accumulate);
 }
 
 template <class T>
-void contract_self(const ContractionPlan& plan, const BlockCollector<T>& block, int part, T* result) {
+void contract_self(const ContractionPlan& plan, const BlockCollector<T>& block, int part, T* result,
+                   const Context& context) {
   const RowLayout& layout = plan.layout;
   const Index entries = layout.planes * layout.full * layout.full;
   for (std::size_t k = 0; k < plan.contractions.size(); ++k) {
     const Contraction& contraction = plan.contractions[k];
     if (contraction.part != part) continue;
+    if (contraction.order != Order::both_grams && contraction.order != Order::explicit_rows) {
+      add_self_pairs(plan, k, block, result, context);
+      continue;
+    }
     for (Index i = 0; i < block.samples(); ++i) {
       T* own = result + i * entries;
       if (contraction.order == Order::both_grams) {
@@ -249,7 +285,7 @@ void contract_self(const ContractionPlan& plan, const BlockCollector<T>& block, 
         continue;
       }
       const Index size = contraction.row_entries;
-      const T* rows = block.rows(k)->data() + i * layout.directions() * size;
+      const T* rows = block.rows(k) + i * layout.directions() * size;
       const T scale = static_cast<T>(block.scale(k) * block.scale(k));
       add_self_gram(layout, rows, size, Index{1}, rows, size, Index{1}, size, scale, own);
     }
@@ -258,8 +294,8 @@ void contract_self(const ContractionPlan& plan, const BlockCollector<T>& block, 
 
 #define TANGRA_INSTANTIATE(T)                                                                                          \
   template void contract_tile<T>(const ContractionPlan&, const BlockFactors<T>&, const BlockFactors<T>&, Index, int,  \
-                                 TilePart, MatrixView<T>, ContractionWorkspace<T>&, ThreadPool*);                      \
-  template void contract_self<T>(const ContractionPlan&, const BlockCollector<T>&, int, T*);
+                                 TilePart, bool, MatrixView<T>, ContractionWorkspace<T>&, const Context&, bool);      \
+  template void contract_self<T>(const ContractionPlan&, const BlockCollector<T>&, int, T*, const Context&);
 TANGRA_INSTANTIATE(float)
 TANGRA_INSTANTIATE(double)
 #undef TANGRA_INSTANTIATE

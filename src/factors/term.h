@@ -33,26 +33,41 @@ struct Place {
 enum class Form {
   vector,  ///< J[(i,a), e] = left[i,a,e]
   outer,   ///< J[(i,a), (c,k)] = sum_d left[i,a,d,c] right[i,d,k]
+  gather,  ///< J[(i,a), (v,e)] = sum_d left[i,a,d,e] [right[i,d] = v]: rows of a table, by tokens
+};
+
+/// Where the fan-in of a convolution is read: entry (channel, tap) at position d is pixel taps[tap * D + d] of that channel,
+/// or 0 where that is negative.
+struct PixelMap {
+  Index pixels = 0;  ///< of a channel
+  Index positions = 0;
+  std::vector<Index> taps;
+  Index tap_count() const { return positions == 0 ? 0 : static_cast<Index>(taps.size()) / positions; }
 };
 
 /// What one use of a parameter adds to the Jacobian of a block of samples (docs/math.md, equation 6).
 template <class T>
 struct Term {
-  Place place;  ///< for `outer` of shape (C, K)
+  Place place;  ///< for `outer` of shape (C, K), for `gather` (V, E)
   Form form = Form::vector;
-  std::shared_ptr<const Tensor<T>> left;   ///< [n, R, size]; for `outer` [n, R, D, C], or [n, R, C, D]
-  std::shared_ptr<const Tensor<T>> right;  ///< for `outer` [n, D, K], or [n, K, D]; null for `vector`
+  std::shared_ptr<const Tensor<T>> left;   ///< [n, R, size]; for `outer` [n, R, D, C] or [n, R, C, D]; [n, R, D, E]
+  std::shared_ptr<const Tensor<T>> right;  ///< null; for `outer` [n, D, G K] or [n, G K, D]; tokens [n, D]
   Index positions = 1;                     ///< D
+  Index groups = 1;                        ///< G: of C channels in order, each group meets K entries of its own
   bool left_by_channel = false;            ///< left is [n, R, C, D], as the maps of a convolution lie
-  bool right_by_channel = false;           ///< right is [n, K, D]
+  bool right_by_channel = false;           ///< right is [n, G K, D]
+  std::shared_ptr<const Tensor<T>> pixels;    ///< [n, K / taps, pixels], where right is made of patches of it; or null
+  std::shared_ptr<const PixelMap> pixel_map;
 
-  /// Both factors of an `outer` term as matrices: of row i R + a [D, C], of sample i [D, K].
+  /// The left factor of row i R + a, [D, C] or [D, E], and the right one of sample i, [D, G K].
   MatrixView<const T> left_of(Index row) const {
-    return factor(left->data(), row, place.shape[0], left_by_channel);
+    return factor(left->data(), row, place.shape[form == Form::gather ? 1 : 0], left_by_channel);
   }
   MatrixView<const T> right_of(Index sample) const {
-    return factor(right->data(), sample, place.shape[1], right_by_channel);
+    return factor(right->data(), sample, groups * place.shape[1], right_by_channel);
   }
+  /// Of a `gather` term: the rows of the table that sample i reads, [D].
+  const T* tokens_of(Index sample) const { return right->data() + sample * positions; }
 
  private:
   MatrixView<const T> factor(const T* data, Index row, Index width, bool by_channel) const {
@@ -70,9 +85,24 @@ struct FactorBlock {
   std::vector<Term<T>> terms;
 };
 
-/// Is handed the terms of a block one after another, with their numbers.
+/// Is handed the terms of a block one after another.
 template <class T>
-using TermSink = std::function<void(int index, Term<T> term)>;
+using TermSink = std::function<void(Term<T> term)>;
+
+/// By parameter: whose terms are asked for. Null: those of all.
+using Wanted = std::vector<bool>;
+
+/// What a step takes, as far as it can be told beforehand.
+struct Work {
+  double multiply_adds = 0;
+  double bytes = 0;  ///< read and written
+};
+
+/// What a sweep takes for one sample; terms and what is made of them are not counted.
+struct SweepWork {
+  Work forward;
+  Work reverse;
+};
 
 /// Makes the factors of any range of a set of samples. The terms' places and forms are the same for every range.
 template <class T>
@@ -84,21 +114,38 @@ class FactorSource {
   /// The factors of the samples [begin, end). May be called from several threads at once.
   virtual FactorBlock<T> make(Index begin, Index end) const = 0;
   /// The same terms in the same order, each handed over as soon as it is there: what is not kept is gone before the next.
-  virtual void sweep(Index begin, Index end, const TermSink<T>& take) const {
-    FactorBlock<T> block = make(begin, end);
-    for (std::size_t k = 0; k < block.terms.size(); ++k) take(static_cast<int>(k), std::move(block.terms[k]));
+  /// Terms of parameters that are not wanted may be left out, and whatever is done for them alone.
+  virtual void sweep(Index begin, Index end, const TermSink<T>& take, [[maybe_unused]] const Wanted* wanted = nullptr) const {
+    for (Term<T>& term : make(begin, end).terms) take(std::move(term));
   }
+  virtual SweepWork work_per_sample() const { return {}; }
   /// How many samples one sweep should take, so that what it works on stays in the caches.
   virtual Index samples_at_once() const { return samples(); }
   /// An upper estimate of the memory that make() needs for one sample, factors included.
   virtual std::size_t bytes_per_sample() const = 0;
 };
 
-/// Explicit rows of one term: rows [n, R, size] (+)= its Jacobian at the entries of `place` (the term's own, or one of the
-/// same shape that numbers them otherwise) times scale. Without `accumulate` the place must be all of a row, row-major.
+/// Where the explicit rows of a term go: entry (i1, .., im) of the term, times scale, to entry
+/// place.offset + i1 * place.strides[0] + .. of a row with `size` entries. Of the first axis only [first, last).
+struct RowTarget {
+  Place place;
+  Index size = 0;
+  Index first = 0;
+  Index last = 0;
+  double scale = 1;
+
+  /// In the parameter's own order.
+  static RowTarget of_parameter(const Place& place, Index size);
+  /// Entries [first, last) of the first axis alone, row-major.
+  static RowTarget of_region(const Place& place, Index first, Index last);
+  /// The entries are all of a row, in order.
+  bool is_whole() const;
+};
+
+/// Explicit rows of one term: rows [n, R, size] (+)= its Jacobian at the target.
 template <class T>
-void add_rows(const Term<T>& term, Index samples, Index directions, const Place& place, double scale, bool accumulate,
-              T* rows, Index size, const Context& context);
+void add_rows(const Term<T>& term, Index samples, Index directions, const RowTarget& target, bool accumulate, T* rows,
+              const Context& context);
 
 /// Adds the terms of `parameter` to J: [n, R, size], explicit rows in the parameter's own order.
 template <class T>
@@ -109,8 +156,7 @@ template <class T>
 void add_summed(const FactorBlock<T>& block, ParameterId parameter, T* gradient, const Context& context);
 
 #define TANGRA_DECLARE(T)                                                                                            \
-  extern template void add_rows<T>(const Term<T>&, Index, Index, const Place&, double, bool, T*, Index,             \
-                                   const Context&);                                                                  \
+  extern template void add_rows<T>(const Term<T>&, Index, Index, const RowTarget&, bool, T*, const Context&);        \
   extern template void add_dense<T>(const FactorBlock<T>&, ParameterId, T*, Index, const Context&);                 \
   extern template void add_summed<T>(const FactorBlock<T>&, ParameterId, T*, const Context&);
 TANGRA_DECLARE(float)

@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "tangra/base/error.h"
+#include "tangra/formats/atomic_file.h"
 #include "tangra/formats/input_file.h"
 #include "tangra/formats/refuse.h"
 
@@ -134,6 +136,24 @@ Array read_csv(const std::filesystem::path& path) {
     text.remove_prefix(end + 1);
   }
   return reader.finish();
+}
+
+void write_csv(const std::filesystem::path& path, const Array& array) {
+  TANGRA_ENSURE(array.shape().rank() == 2);
+  const Tensor<double> values = array.converted<double>();
+  const Index columns = array.shape()[1];
+  AtomicFile file(path);
+  std::string line;
+  for (Index i = 0; i < array.shape()[0]; ++i) {
+    line.clear();
+    for (Index c = 0; c < columns; ++c) {
+      char text[32];
+      const auto end = std::to_chars(std::begin(text), std::end(text), values[i * columns + c]);
+      line.append(c == 0 ? "" : ",").append(text, end.ptr);
+    }
+    file.append(std::string_view(line += '\n'));
+  }
+  file.commit();
 }
 
 }  // namespace tangra::formats

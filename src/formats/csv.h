@@ -12,4 +12,8 @@ namespace tangra::formats {
 /// columns, or a field is no number that fits into float64.
 Array read_csv(const std::filesystem::path& path);
 
+/// Numbers as text, (rows, columns) with commas between, the shortest decimals that read back as the same float64. An
+/// existing file is replaced; nothing appears where writing fails.
+void write_csv(const std::filesystem::path& path, const Array& array);
+
 }  // namespace tangra::formats

@@ -9,8 +9,9 @@
 
 #include "tangra/base/error.h"
 #include "tangra/base/hash.h"
+#include "tangra/kernel/budget.h"
 #include "tangra/kernel/factor_blocks.h"
-#include "tangra/linalg/gemm.h"
+#include "tangra/kernel/not_finite.h"
 
 namespace tangra::kernel {
 namespace {
@@ -26,14 +27,6 @@ double seconds_since(std::chrono::steady_clock::time_point start) {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
 
-[[noreturn]] void not_finite(Index row, Index column) {
-  throw Error(ErrorKind::numerics,
-              {.what = "the kernel is not finite", .where = "entry (" + std::to_string(row) + ", " + std::to_string(column) + ")",
-               .got = "infinity or NaN", .expected = {},
-               .cure = "The network's values overflow on these samples: scale the data (--scale, --normalize) or use "
-                       "--precision float64"});
-}
-
 /// Of all that decides which products are summed in which order.
 std::uint64_t fingerprint(const ContractionPlan& plan) {
   Hash hash;
@@ -45,6 +38,8 @@ std::uint64_t fingerprint(const ContractionPlan& plan) {
     add(contraction.parameter);
     add(contraction.part);
     add(contraction.order);
+    add(contraction.first);
+    add(contraction.last);
     add(contraction.bias_term);
     for (const int term : contraction.terms) add(term);
   }
@@ -67,7 +62,8 @@ class Assembler {
                                         : default_block_samples(assembly.layout, std::max(row_source_.samples(), column_source_.samples()));
     report_.block_samples = block_;
     report_.plan = factors::plan_contractions(row_source_.make(0, std::min<Index>(1, row_source_.samples())), assembly.layout,
-                                              assembly.parts.part_of, assembly.sizes, assembly.explicit_rows);
+                                              assembly.parts.part_of, assembly.sizes, counts(), assembly.order);
+    passes_.emplace_back(0, report_.plan.contractions.size());
   }
 
   AssemblyReport plan() {
@@ -94,14 +90,19 @@ class Assembler {
       for (Index c = 0; c < columns_end; c += group) {
         const std::vector<TilePlace> tiles = missing_within(r, row_end, c, std::min(columns_end, c + group));
         if (tiles.empty()) continue;
+        sums_ = std::vector<Tensor<T>>(passes_.size() > 1 ? tiles.size() : 0);
         if (report_.groups > 1) ::malloc_trim(0);  // the last group's factors lie in the arenas of all threads
-        Packed columns;
-        const bool same = symmetric_ && c == r;
-        // Where the first group of columns is the group of rows itself, one sweep serves both sides.
-        if (same && rows.empty()) pack_both(r, row_end, rows, columns);
-        else columns = pack(column_source_, c, std::min(columns_end, c + group), Side::right);
-        if (rows.empty()) rows = pack(row_source_, r, row_end, Side::left);
-        contract(tiles, rows, r, columns, c);
+        for (pass_ = 0; pass_ < passes_.size(); ++pass_) {
+          plan_ = report_.plan.part(passes_[pass_].first, passes_[pass_].second);
+          Packed columns;
+          if (passes_.size() > 1) rows.clear();
+          const bool same = symmetric_ && c == r;
+          // Where the first group of columns is the group of rows itself, one sweep serves both sides.
+          if (same && rows.empty()) pack_both(r, row_end, rows, columns);
+          else columns = pack(column_source_, c, std::min(columns_end, c + group), Side::right);
+          if (rows.empty()) rows = pack(row_source_, r, row_end, Side::left);
+          contract(tiles, rows, r, columns, c);
+        }
       }
     }
     return report_;
@@ -187,38 +188,68 @@ class Assembler {
 
   Index blocks_of(const FactorSource<T>& source) const { return (source.samples() + block_ - 1) / block_; }
 
-  /// Blocks in a group: all where the packed factors of both sides fit into what may still be used. Where not even one
-  /// fits the blocks become smaller; the bits do not depend on that.
+  factors::SampleCounts counts() const {
+    if (assembly_.counts) return *assembly_.counts;
+    return {.rows = row_source_.samples(), .columns = symmetric_ ? 0 : column_source_.samples()};
+  }
+
+  /// Blocks in a group: all where the factors of both sides fit into what may still be used, or where they do in a few
+  /// passes, each over some of the parameters. Where not even one fits the blocks become smaller. No bit depends on that.
   Index group_size() {
     if (context_.memory.budget() == 0) return std::max(blocks_of(row_source_), blocks_of(column_source_));
     const FactorBlock<T> sample = row_source_.make(0, 1);
     for (;; block_ /= 2) {
       report_.block_samples = block_;
       const Index samples = std::min(block_, std::max(row_source_.samples(), column_source_.samples()));
-      const auto needs = factors::block_needs(sample, report_.plan, Side::right, samples);
-      const auto threads = static_cast<std::size_t>(context_.pool.size());
-      const auto tile = static_cast<std::size_t>(samples * assembly_.layout.full) * static_cast<std::size_t>(samples * assembly_.layout.full) *
-                        sizeof(T) * (symmetric_ ? 3U : 2U) * (assembly_.parts.with_total ? 2U : 1U);
-      const std::size_t working = std::max(sweep_bytes(row_source_, samples) + needs.collected, tile) * threads;
-      const std::size_t free = context_.memory.available();
-      const std::size_t available = free - free / 16;  // what is freed and taken again leaves holes
-      const std::size_t left = available > working ? available - working : 0;
+      const Budget budget(sample, report_.plan, samples, sweep_bytes(row_source_, samples), tile_bytes(samples), context_);
       const Index all = std::max(blocks_of(row_source_), blocks_of(column_source_));
-      const std::size_t together = static_cast<std::size_t>(all) * (2 * needs.packed + needs.shared);
-      report_.factor_bytes = working + together;
-      if (symmetric_ && together <= left) return all;
-      const std::size_t each = 2 * (needs.packed + needs.shared);
-      const auto fitting = static_cast<Index>(left / (each + 1));
-      report_.factor_bytes = working + each * static_cast<std::size_t>(std::min(all, fitting));
-      if (fitting >= 1) return std::min(all, fitting);
+      if (budget.fits(all, symmetric_)) return take_passes(budget.few_passes(all, symmetric_, sums_bytes(all, samples)), all, budget);
+      const Index fitting = budget.blocks();
+      const std::vector<Range> passes = budget.passes(all, symmetric_, sums_bytes(all, samples));
+      // Groups of blocks are swept half as often as there are groups, passes as often as there are passes.
+      const bool few = fitting < 1 || static_cast<Index>(passes.size()) <= (all + fitting - 1) / fitting / 2 + 1;
+      if (fitting < all && !passes.empty() && few) return take_passes(passes, all, budget);
+      if (fitting >= 1) return take_passes({}, std::min(all, fitting), budget);
       if (block_ > 1 && !assembly_.fixed_block) continue;
-      const std::size_t needed = (working + each) / 15 * 16 + 16;
+      const std::vector<Range> of_one = budget.passes(1, symmetric_ && all == 1, sums_bytes(1, samples));
+      if (!of_one.empty()) return take_passes(of_one, 1, budget);
       throw Error(ErrorKind::memory,
                   {.what = assembly_.fixed_block ? "the factors of two blocks do not fit, whose size the kernel's file has fixed"
                                                  : "not even the factors of two samples fit",
                    .where = "--memory", .got = "a budget of " + human_bytes(context_.memory.budget()),
-                   .expected = "at least " + human_bytes(context_.memory.in_use() + needed), .cure = {}});
+                   .expected = "at least " + human_bytes(context_.memory.in_use() + budget.least(sums_bytes(1, samples))), .cure = {}});
     }
+  }
+
+  /// Without passes: a single one.
+  Index take_passes(const std::vector<Range>& passes, Index group, const Budget& budget) {
+    if (!passes.empty()) passes_ = passes;
+    const bool same = symmetric_ && group >= blocks_of(row_source_);
+    const std::size_t sums = passes.empty() ? 0 : sums_bytes(group, std::min(block_, row_source_.samples()));
+    report_.factor_bytes = budget.needed(passes_, group, same) + sums;
+    if (passes.empty()) return group;
+    for (const auto& [first, last] : passes) {
+      row_entries_ = std::max(row_entries_, report_.plan.part(first, last).explicit_entries());
+    }
+    row_memory_.expect(row_entries_);
+    report_.passes = static_cast<Index>(passes.size());
+    for (std::size_t pass = 0; pass < passes.size(); ++pass) {
+      const std::string note = "; pass " + std::to_string(pass + 1) + " of " + std::to_string(passes.size()) + " for the memory";
+      for (std::size_t k = passes[pass].first; k < passes[pass].second; ++k) report_.plan.contractions[k].reason += note;
+    }
+    return group;
+  }
+
+  /// What a thread needs for a tile of blocks of so many samples.
+  std::size_t tile_bytes(Index samples) const {
+    const auto side = static_cast<std::size_t>(samples * assembly_.layout.full);
+    return side * side * sizeof(T) * (symmetric_ ? 3U : 2U) * (assembly_.parts.with_total ? 2U : 1U);
+  }
+
+  /// The tiles of a group of blocks, which are summed over the passes.
+  std::size_t sums_bytes(Index blocks, Index samples) const {
+    const auto side = static_cast<std::size_t>(blocks * samples * assembly_.layout.full);
+    return side * side * sizeof(T) * assembly_.parts.names.size() * static_cast<std::size_t>(assembly_.layout.planes);
   }
 
   /// Calls use(block index, block) for the needed blocks of [first, last), several at a time where there are several.
@@ -232,8 +263,8 @@ class Assembler {
       ranges.emplace_back(block * block_, std::min(source.samples(), (block + 1) * block_));
       items.push_back(static_cast<std::size_t>(block - first));
     }
-    collect_blocks<T>(source, report_.plan, ranges, context_,
-                      [&](std::size_t k, const BlockCollector<T>& block) { use(items[k], block); });
+    collect_blocks<T>(source, plan_, ranges, context_,
+                      [&](std::size_t k, const BlockCollector<T>& block) { use(items[k], block); }, row_memory_);
     report_.factor_seconds += seconds_since(start);
   }
 
@@ -259,14 +290,16 @@ class Assembler {
                 Index first_column) {
     const auto start = std::chrono::steady_clock::now();
     // Few tiles with long inner products: each is divided among the threads.
-    const bool divided = static_cast<int>(tiles.size()) < 4 * context_.pool.size() && report_.plan.mostly_explicit();
+    const bool divided = static_cast<int>(tiles.size()) < 4 * context_.pool.size() && plan_.is_divisible();
     const auto compute = [&](Index item, int worker) {
       context_.check_cancelled();
       const auto [r, c] = tiles[static_cast<std::size_t>(item)];
       Workspace& workspace = workspaces_[static_cast<std::size_t>(worker)];
+      T* sums = nullptr;
+      if (!sums_.empty()) sums = sums_of(static_cast<std::size_t>(item), rows[static_cast<std::size_t>(r - first_row)], columns[static_cast<std::size_t>(c - first_column)]);
       for (Index plane = 0; plane < assembly_.layout.planes; ++plane) {
         write_tile(rows[static_cast<std::size_t>(r - first_row)], r, columns[static_cast<std::size_t>(c - first_column)], c,
-                   plane, workspace, divided ? &context_.pool : nullptr);
+                   plane, workspace, divided, sums);
       }
       if (worker == 0) {
         context_.report("contracting", static_cast<double>(tiles_done_ + item + 1), static_cast<double>(missing_.size()));
@@ -277,32 +310,46 @@ class Assembler {
     } else {
       context_.pool.parallel_for(static_cast<Index>(tiles.size()), compute);
     }
-    tiles_done_ += static_cast<Index>(tiles.size());
+    if (pass_ + 1 == passes_.size()) tiles_done_ += static_cast<Index>(tiles.size());
     report_.contract_seconds += seconds_since(start);
   }
 
+  /// The sums of a tile so far, [planes, parts, rows, columns].
+  T* sums_of(std::size_t item, const BlockFactors<T>& rows, const BlockFactors<T>& columns) {
+    const Index full = assembly_.layout.full;
+    if (pass_ == 0) {
+      const auto parts = static_cast<Index>(assembly_.parts.names.size());
+      sums_[item] = Tensor<T>::uninitialized(Shape{assembly_.layout.planes * parts, rows.samples * full, columns.samples * full});
+    }
+    return sums_[item].data();
+  }
+
   void write_tile(const BlockFactors<T>& rows, Index row_block, const BlockFactors<T>& columns, Index column_block, Index plane,
-                  Workspace& workspace, ThreadPool* pool) {
+                  Workspace& workspace, bool divided, T* sums) {
     const Index full = assembly_.layout.full;
     const Index height = rows.samples * full;
     const Index width = columns.samples * full;
     const bool diagonal = symmetric_ && row_block == column_block;
-    const MatrixView<T> tile = reused(workspace.part, height, width);
+    const bool last = pass_ + 1 == passes_.size();
     const MatrixView<T> total = assembly_.parts.with_total ? reused(workspace.total, height, width) : MatrixView<T>{};
     if (assembly_.parts.with_total) std::fill_n(total.data, height * width, T(0));
     const Index row = row_block * block_ * full;
     const Index column = column_block * block_ * full;
     const auto parts = static_cast<int>(assembly_.parts.names.size());
     for (int part = 0; part < parts; ++part) {
-      factors::contract_tile<T>(report_.plan, rows, columns, plane, part,
-                                diagonal ? linalg::TilePart::lower : linalg::TilePart::full, tile, workspace.contraction, pool);
+      const MatrixView<T> tile = sums == nullptr ? reused(workspace.part, height, width)
+                                                 : matrix(sums + (plane * parts + part) * height * width, height, width);
+      factors::contract_tile<T>(plan_, rows, columns, plane, part,
+                                diagonal ? linalg::TilePart::lower : linalg::TilePart::full, pass_ > 0, tile,
+                                workspace.contraction, context_, divided);
+      if (!last) continue;
       finish_tile(tile, diagonal, row, column);
       if (assembly_.parts.with_total) {
         for (Index e = 0; e < height * width; ++e) total.data[e] += tile.data[e];
       }
       put(part, plane, row, column, tile, diagonal, workspace);
     }
-    if (assembly_.parts.with_total) put(parts, plane, row, column, total, diagonal, workspace);
+    if (assembly_.parts.with_total && last) put(parts, plane, row, column, total, diagonal, workspace);
   }
 
   /// Mirrors a diagonal tile, divides, and looks for what is not finite.
@@ -342,6 +389,12 @@ class Assembler {
   const FactorSource<T>& column_source_;
   Index block_ = 0;
   AssemblyReport report_;
+  std::vector<Range> passes_;  ///< over the contractions
+  std::size_t pass_ = 0;
+  ContractionPlan plan_;         ///< of this pass
+  factors::RowMemory<T> row_memory_;
+  Index row_entries_ = 0;        ///< explicit ones of a sample in the longest pass
+  std::vector<Tensor<T>> sums_;  ///< by tile, where there are several passes
   std::vector<Workspace> workspaces_;
   std::vector<TilePlace> missing_;
   std::vector<char> rows_needed_;  // by block
@@ -374,96 +427,26 @@ AssemblyReport plan_assembly(const Assembly<T>& assembly, const Context& context
 }
 
 template <class T>
-AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>& result, const Context& context) {
-  const auto start = std::chrono::steady_clock::now();
-  const FactorSource<T>& source = *assembly.rows;
-  AssemblyReport report;
-  const Index samples = source.samples();
-  report.block_samples = std::max<Index>(1, std::min(samples, source.samples_at_once()));
-  const FactorBlock<T> sample = source.make(0, std::min<Index>(1, samples));
-  report.plan = factors::plan_contractions(sample, assembly.layout, assembly.parts.part_of, assembly.sizes);
-  const Index entries = assembly.layout.planes * assembly.layout.full * assembly.layout.full;
-  const auto parts = static_cast<int>(assembly.parts.names.size());
-  result.clear();
-  for (int part = 0; part < assembly.parts.count(); ++part) result.emplace_back(Shape{samples, entries});
-  if (samples > 0 && context.memory.budget() > 0) {
-    const auto needs = factors::block_needs(sample, report.plan, Side::right, 1);
-    const std::size_t each = (source.bytes_per_sample() + needs.shared + needs.collected) * static_cast<std::size_t>(context.pool.size());
-    const auto fitting = static_cast<Index>(context.memory.available() / (each + 1));
-    if (fitting < 1) context.memory.take(each, "the factors of one sample");
-    report.block_samples = std::min(report.block_samples, fitting);
-  }
-  std::vector<SampleRange> ranges;
-  for (Index begin = 0; begin < samples; begin += report.block_samples) {
-    ranges.emplace_back(begin, std::min(samples, begin + report.block_samples));
-  }
-  collect_blocks<T>(source, report.plan, ranges, context, [&](std::size_t k, const BlockCollector<T>& block) {
-    const Index begin = ranges[k].first;
-    for (int part = 0; part < parts; ++part) {
-      T* own = result[static_cast<std::size_t>(part)].data() + begin * entries;
-      factors::contract_self(report.plan, block, part, own);
-      for (Index e = 0; e < block.samples() * entries; ++e) {
-        own[e] /= static_cast<T>(assembly.divisor);
-        if (!std::isfinite(own[e])) not_finite(begin + e / entries, begin + e / entries);
-        if (assembly.parts.with_total) result.back()[begin * entries + e] += own[e];
-      }
-    }
-  });
-  report.factor_seconds = seconds_since(start);
-  return report;
+PredictedWork predicted_work(const Assembly<T>& assembly, const AssemblyReport& report) {
+  const factors::SampleCounts counts{.rows = assembly.rows->samples(),
+                                     .columns = assembly.columns == nullptr ? 0 : assembly.columns->samples()};
+  // A group of rows meets all groups of columns, half of them where K is symmetric; the first two share a sweep there.
+  const auto groups = static_cast<double>(report.groups);
+  const double again = assembly.columns == nullptr ? (groups - 1) / 2 * static_cast<double>(counts.rows)
+                                                   : (groups - 1) * static_cast<double>(counts.columns);
+  const double sweeps = (counts.sweeps() + again) * static_cast<double>(report.passes);
+  const factors::SweepWork each = assembly.rows->work_per_sample();
+  const auto times = [&](const factors::Work& work) {
+    return factors::Work{.multiply_adds = work.multiply_adds * sweeps, .bytes = work.bytes * sweeps};
+  };
+  return {.forward = times(each.forward), .reverse = times(each.reverse), .packing = report.plan.packing(counts, sizeof(T)),
+          .contraction = report.plan.contraction(counts, sizeof(T))};
 }
 
-template <class T>
-Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context) {
-  TANGRA_ENSURE(assembly.layout.planes == 1 && assembly.layout.inner == 1);
-  std::vector<Index> first(assembly.sizes.size(), -1);
-  Index count = 0;
-  for (std::size_t p = 0; p < first.size(); ++p) {
-    if (assembly.parts.part_of[p] < 0) continue;
-    first[p] = count;
-    count += assembly.sizes[p];
-  }
-  const FactorSource<T>& source = *assembly.rows;
-  const auto square = static_cast<std::size_t>(count) * static_cast<std::size_t>(count) * sizeof(T);
-  const Reservation kernel(context.memory, square, "the kernel in parameter space, P x P with P = " + std::to_string(count));
-  Tensor<T> result(Shape{count, count});
-  constexpr Index block_samples = 64;
-  constexpr Index strip = 256;
-  for (Index begin = 0; begin < source.samples(); begin += block_samples) {
-    context.check_cancelled();
-    context.report("contracting", static_cast<double>(begin), static_cast<double>(source.samples()));
-    const FactorBlock<T> block = source.make(begin, std::min(source.samples(), begin + block_samples));
-    const Index rows = block.samples * block.directions;
-    Tensor<T> jacobian(Shape{rows, count});
-    for (std::size_t p = 0; p < first.size(); ++p) {
-      if (first[p] < 0) continue;
-      Tensor<T> own(Shape{rows, assembly.sizes[p]});
-      factors::add_dense(block, static_cast<ParameterId>(p), own.data(), assembly.sizes[p], context);
-      for (Index r = 0; r < rows; ++r) {
-        std::copy_n(own.data() + r * assembly.sizes[p], assembly.sizes[p], jacobian.data() + r * count + first[p]);
-      }
-    }
-    const MatrixView<const T> j = matrix<const T>(jacobian.data(), rows, count);
-    for (Index p = 0; p < count; p += strip) {  // the lower triangle, strip by strip
-      const Index height = std::min(strip, count - p);
-      linalg::gemm<T>(context, linalg::Engine::fast, j.block(0, p, rows, height).transposed(), j.block(0, 0, rows, p + height),
-                      true, {result.data() + p * count, height, p + height, count, 1});
-    }
-  }
-  for (Index p = 0; p < count; ++p) {
-    for (Index q = 0; q <= p; ++q) {
-      if (!std::isfinite(result[p * count + q])) not_finite(p, q);
-      result[q * count + p] = result[p * count + q];
-    }
-  }
-  return result;
-}
-
-#define TANGRA_INSTANTIATE(T)                                                                             \
-  template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \
-  template AssemblyReport plan_assembly<T>(const Assembly<T>&, const Context&);                          \
-  template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
-  template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&);
+#define TANGRA_INSTANTIATE(T)                                                              \
+  template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&); \
+  template AssemblyReport plan_assembly<T>(const Assembly<T>&, const Context&);           \
+  template PredictedWork predicted_work<T>(const Assembly<T>&, const AssemblyReport&);
 TANGRA_INSTANTIATE(float)
 TANGRA_INSTANTIATE(double)
 #undef TANGRA_INSTANTIATE

@@ -1,4 +1,5 @@
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,7 +31,9 @@ struct Assembly {
   double divisor = 1;
   Index block_samples = 0;  ///< samples in a tile's side; 0: chosen from shapes
   bool fixed_block = false;  ///< block_samples may not be lessened to hold the memory budget
-  bool explicit_rows = false;  ///< explicit Jacobians for every parameter, whatever it costs
+  std::optional<factors::Order> order = std::nullopt;  ///< taken wherever it applies, whatever it costs; explicit rows always do
+  /// The samples that orders are chosen for; none: those of the sources. For a check on a few of many.
+  std::optional<factors::SampleCounts> counts = std::nullopt;
 };
 
 /// What an assembly did.
@@ -38,12 +41,25 @@ struct AssemblyReport {
   factors::ContractionPlan plan;
   Index block_samples = 0;
   Index groups = 1;              ///< more than one: factors are made anew, as they do not fit together
+  Index passes = 1;              ///< more than one: each over some of the parameters, whose factors alone fit together
   double factor_seconds = 0;     ///< sweeps and packing
   double contract_seconds = 0;   ///< tiles and their writing
   std::size_t factor_bytes = 0;  ///< of the packed factors that are held at once, and of the memory to work in; 0 without a budget
   Index tiles = 0;               ///< of all parts and planes at one place counted once
   Index tiles_found = 0;         ///< of them, what an earlier run had left in the store
 };
+
+/// What a kernel takes beforehand told, step by step: multiply-adds, and bytes read and written. From shapes alone.
+struct PredictedWork {
+  factors::Work forward;
+  factors::Work reverse;      ///< to what the parameters' uses need
+  factors::Work packing;      ///< explicit rows and factors, made and laid out
+  factors::Work contraction;  ///< tiles
+};
+
+/// Of an assembly that does what its report says: all sweeps of its groups counted, those of passes in full.
+template <class T>
+PredictedWork predicted_work(const Assembly<T>& assembly, const AssemblyReport& report);
 
 /// Computes every tile of every part that the store does not have yet and writes it there (both triangles where symmetric
 /// and the store takes them; the upper one mirrored). Bits do not depend on the block size, the grouping, the threads or
@@ -70,6 +86,7 @@ Index default_block_samples(const factors::RowLayout& layout, Index samples);
 #define TANGRA_DECLARE(T)                                                                                        \
   extern template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \
   extern template AssemblyReport plan_assembly<T>(const Assembly<T>&, const Context&);                          \
+  extern template PredictedWork predicted_work<T>(const Assembly<T>&, const AssemblyReport&);                   \
   extern template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
   extern template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&);
 TANGRA_DECLARE(float)

@@ -15,7 +15,8 @@ using SampleRange = std::pair<Index, Index>;
 template <class T>
 void collect_blocks(const factors::FactorSource<T>& source, const factors::ContractionPlan& plan,
                     const std::vector<SampleRange>& ranges, const Context& context,
-                    const std::function<void(std::size_t, const factors::BlockCollector<T>&)>& use);
+                    const std::function<void(std::size_t, const factors::BlockCollector<T>&)>& use,
+                    factors::RowMemory<T> memory = {});
 
 /// An upper estimate of the memory that collect_blocks works in, beside the blocks: for one thread.
 template <class T>
@@ -24,7 +25,8 @@ std::size_t sweep_bytes(const factors::FactorSource<T>& source, Index block_samp
 #define TANGRA_DECLARE(T)                                                                                                \
   extern template void collect_blocks<T>(const factors::FactorSource<T>&, const factors::ContractionPlan&,              \
                                          const std::vector<SampleRange>&, const Context&,                               \
-                                         const std::function<void(std::size_t, const factors::BlockCollector<T>&)>&);   \
+                                         const std::function<void(std::size_t, const factors::BlockCollector<T>&)>&,    \
+                                         factors::RowMemory<T>);                                                        \
   extern template std::size_t sweep_bytes<T>(const factors::FactorSource<T>&, Index);
 TANGRA_DECLARE(float)
 TANGRA_DECLARE(double)

@@ -105,7 +105,10 @@ void read_weights(Graph& graph, const std::filesystem::path& path) {
   for (const Parameter& parameter : graph.parameters) {
     arrays.push_back(checked(parameter, found.find(parameter.name)->second, path));
   }
-  for (std::size_t k = 0; k < arrays.size(); ++k) graph.parameters[k].data = std::move(arrays[k]);
+  for (std::size_t k = 0; k < arrays.size(); ++k) {
+    graph.parameters[k].data = std::move(arrays[k]);
+    graph.parameters[k].initializer.clear();
+  }
 }
 
 void write_weights(const Graph& graph, const std::filesystem::path& path) {

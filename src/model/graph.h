@@ -51,6 +51,7 @@ struct Parameter {
   ParameterRole role = ParameterRole::weight;
   std::string why;        ///< in words, why it counts as a parameter, or why it does not
   bool trainable = true;  ///< a frozen parameter is not differentiated
+  std::string initializer = {};  ///< whose numbers these are, as --init names it; empty where they come from a file
   Array data;
   ValueId value = no_id;
 };

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tangra/base/error.h"
+#include "tangra/ops/maps.h"
 #include "tangra/ops/op.h"
 
 namespace tangra::ops {
@@ -60,6 +61,7 @@ std::vector<ValueId> GraphBuilder::apply_many(const std::string& op, std::vector
   const std::vector<Shape> results = found->infer(node, shapes);
   TANGRA_ENSURE(results.size() == outputs.size());
   for (std::size_t k = 0; k < results.size(); ++k) {
+    require_size(node, results[k], most_entries_anywhere);
     node.outputs.push_back(add_value(std::move(outputs[k]), results[k], dependence));
     graph_.values.back().producer = static_cast<NodeId>(graph_.nodes.size());
   }

@@ -114,6 +114,9 @@ class Linear final : public OpOf<Linear> {
     }
   }
 
+  double multiply_adds(const Node&, std::span<const Shape> inputs, const Shape& output) const override {
+    return static_cast<double>(output.elements() * inputs[0].back());
+  }
   bool has_outer_form(const Node&, std::span<const Shape>, int input) const override { return input == 1; }
   OuterUse<float> outer_use(const Call<float>& call, Index, const float*, int) const override { return use(call); }
   OuterUse<double> outer_use(const Call<double>& call, Index, const double*, int) const override { return use(call); }

@@ -36,13 +36,12 @@ void require_broadcasts_to(const Node& node, const Shape& small, const Shape& la
     refuse(node, what + " does not broadcast to the shape it is for", to_string(small), to_string(large));
 }
 
-void require_size(const Node& node, const Shape& result) {
+void require_size(const Node& node, const Shape& result, Index most) {
   Index count = 1;
   for (const Index length : result) {
     if (length == 0) return;
-    if (length > most_entries / count) {
-      refuse(node, "the result is too large", to_string(result),
-             std::to_string(most_entries) + " entries at most");
+    if (length > most / count) {
+      refuse(node, "the result is too large", to_string(result), std::to_string(most) + " entries at most");
     }
     count *= length;
   }

@@ -29,8 +29,10 @@ void require_broadcasts_to(const Node& node, const Shape& small, const Shape& la
 
 /// No result of one sample has more entries; more is a damaged file, not a network.
 inline constexpr Index most_entries = Index{1} << 28;
-/// Refuses the node where its result has more than most_entries.
-void require_size(const Node& node, const Shape& result);
+/// Nor has any value, a parameter under another shape for instance: no computer holds it.
+inline constexpr Index most_entries_anywhere = Index{1} << 40;
+/// Refuses the node where its result has more than `most` entries.
+void require_size(const Node& node, const Shape& result, Index most = most_entries);
 
 /// Each entry of a result is one entry of the input, or none.
 struct EntryMap {

@@ -118,6 +118,9 @@ class MatMul final : public OpOf<MatMul> {
     });
   }
 
+  double multiply_adds(const Node&, std::span<const Shape> inputs, const Shape& output) const override {
+    return static_cast<double>(output.elements() * inputs[0].back());
+  }
   bool has_outer_form(const Node&, std::span<const Shape> inputs, int input) const override {
     return inputs[static_cast<std::size_t>(input)].rank() == 2;
   }

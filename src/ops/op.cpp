@@ -9,6 +9,9 @@ namespace tangra::ops {
 
 bool Op::has_outer_form(const Node&, std::span<const Shape>, int) const { return false; }
 bool Op::pulls_in_place(const Node&) const { return false; }
+double Op::multiply_adds(const Node&, std::span<const Shape>, const Shape& output) const {
+  return static_cast<double>(output.elements());
+}
 
 OuterUse<float> Op::outer_use(const Call<float>&, Index, const float*, int) const {
   throw Error(ErrorKind::internal, {.what = "no outer form", .where = std::string(name()), .got = {}, .expected = {}, .cure = {}});

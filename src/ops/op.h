@@ -51,7 +51,15 @@ struct OuterUse {
   bool left_by_channel = false;    ///< left lies as [n, R, C, D]
   bool right_by_channel = false;   ///< right lies as [n, K, D]
   Tensor<T> left;                  ///< [n, R, D, C]
-  Tensor<T> right;                 ///< [n, D, K]
+  Tensor<T> right;                 ///< [n, D, G K]
+  Index groups = 1;                ///< G: channel c meets the K entries of its own group of right
+  /// A is a table (c, k), right [n, D] has numbers of its rows and left is [n, R, D, K]:
+  /// J[(i,a), (c,k)] = sum_d left[i,a,d,k] [right[i,d] = c].
+  bool gathers = false;
+  /// Where right is made of patches of input 0, which lies as (K / taps, pixels): the pixel of each (tap, position), -1 for
+  /// none. No pixels: it is not.
+  Index pixels = 0;
+  std::vector<Index> pixel_taps = {};
 };
 
 /// A result that holds entries of one input, each at most once, times a number: entry (i1, .., im) is
@@ -107,6 +115,8 @@ class Op {
   virtual OuterUse<float> outer_use(const Call<float>& call, Index directions, const float* cotangent, int input) const;
   virtual OuterUse<double> outer_use(const Call<double>& call, Index directions, const double* cotangent,
                                      int input) const;
+  /// Multiply-adds of the forward pass on one sample, about. The pull-back to an input takes as many for each direction.
+  virtual double multiply_adds(const Node& node, std::span<const Shape> inputs, const Shape& output) const;
   /// Entries of `left` and `right` that outer_use makes for one sample with R directions.
   virtual Index outer_entries(const Node& node, std::span<const Shape> inputs, int input, Index directions) const;
   /// Whether the pull-back to input `input` is the cotangent as it lies, so that no copy is needed.

@@ -17,6 +17,8 @@ std::string json(const run::VerifyRunResult& result);
 std::string json(const run::SpectrumResult& result);
 std::string json(const run::TrainResult& result);
 std::string json(const run::LineariseResult& result);
+std::string json(const run::PredictResult& result);
+std::string json(const run::InfiniteResult& result);
 std::string json(const DataSetList& list);
 std::string json(const DataSetShown& shown);
 

@@ -35,7 +35,7 @@ void show_method(Page& page, const run::SpectrumResult& result) {
   std::string text = spectrum.complete ? "all eigenvalues" : "the largest eigenvalues";
   if (!spectrum.method.empty()) text += " by " + spectrum.method;
   if (result.space == "parameters") text += ", of J^T J in the space of parameters";
-  if (!result.stored) text += ", without K: " + plural(spectrum.applications, "product") + " K v";
+  if (!result.stored) text += ", K applied and never held: " + plural(spectrum.applications, "product") + " K v";
   page.field("method", text);
   if (spectrum.inertia) {
     const analysis::InertiaCheck& check = *spectrum.inertia;

@@ -18,6 +18,8 @@ std::string terminal(const run::VerifyRunResult& result, const TerminalStyle& st
 std::string terminal(const run::SpectrumResult& result, const TerminalStyle& style);
 std::string terminal(const run::TrainResult& result, const TerminalStyle& style);
 std::string terminal(const run::LineariseResult& result, const TerminalStyle& style);
+std::string terminal(const run::PredictResult& result, const TerminalStyle& style);
+std::string terminal(const run::InfiniteResult& result, const TerminalStyle& style);
 std::string terminal(const DataSetList& list, const TerminalStyle& style);
 std::string terminal(const DataSetShown& shown, const TerminalStyle& style);
 

@@ -199,4 +199,81 @@ struct SpectrumResult {
   Provenance provenance;
 };
 
+/// One ridge of several.
+struct RidgeRow {
+  double ridge = 0;
+  bool solved = false;
+  double degrees_of_freedom = 0;
+  double training_error = 0;
+  double leave_one_out = 0;
+  std::optional<double> leave_one_out_accuracy = {};
+  std::optional<double> accuracy = {};  ///< on the test samples
+};
+
+/// tangra predict. Errors are half the squared distance to the targets, mean over samples.
+struct PredictResult {
+  ModelSummary model;
+  DataSummary train;
+  DataSummary test;
+  std::string reduce;  ///< as used
+  std::string form;    ///< in words: which kernel predicts which output
+  std::string solver;  ///< "Cholesky", "conjugate gradients"
+  std::string prior;   ///< "zero", "network"
+  std::string precision;
+  Index size = 0;     ///< of the linear system
+  Index columns = 0;  ///< outputs that are predicted
+  bool labelled = false;  ///< the targets are classes
+  bool converged = true;
+  std::string message;  ///< about jitter, or what did not converge
+  double ridge = 0;
+  double mean_diagonal = 0;  ///< of K: what the ridge is to be compared with; NaN without K
+  double jitter = 0;
+  Index iterations = 0;               ///< of conjugate gradients
+  std::vector<double> solver_residuals;  ///< |y - M alpha| / |y|, by column, of conjugate gradients
+  double training_error = 0;
+  std::optional<double> training_accuracy;
+  std::optional<double> leave_one_out;
+  std::optional<double> leave_one_out_accuracy;
+  std::optional<double> log_likelihood;
+  std::optional<double> accuracy;          ///< on the test samples, where they have labels
+  std::optional<double> test_error;        ///< likewise
+  std::optional<double> network_accuracy;  ///< of the network's own outputs on the test samples
+  std::optional<double> mean_variance;
+  std::vector<RidgeRow> path;  ///< where several ridges were given
+  std::vector<NamedArray> arrays;  ///< "mean" (M, O), "variance" (M, O) or for the full kernel (M, O, O); without a file
+  std::string out;
+  Provenance provenance;
+};
+
+/// How far the kernel of a finite network is from the closed form.
+struct FiniteComparison {
+  double distance = 0;  ///< |K - Theta|_F / |Theta|_F
+  double largest = 0;   ///< of a single entry, relative to the largest one
+  std::string precision;
+};
+
+/// tangra infinite
+struct InfiniteResult {
+  ModelSummary model = {};
+  DataSummary data = {};
+  std::optional<DataSummary> data2 = {};
+  std::string kind = {};         ///< "ntk", "nngp"
+  std::string conventions = {};  ///< in words: what an entry is
+  struct Layer {
+    std::string name;
+    Index in = 0;
+    Index out = 0;
+    double sigma_w = 0;  ///< standard deviation of the pre-activations from inputs of mean square 1
+    double sigma_b = 0;
+    std::string activation;
+  };
+  std::vector<Layer> layers = {};
+  KernelStatistics statistics = {};
+  Shape shape = {};
+  std::optional<FiniteComparison> comparison = {};
+  std::string out = {};
+  std::vector<NamedArray> arrays = {};  ///< without a file
+  Provenance provenance = {};
+};
+
 }  // namespace tangra::run

@@ -26,6 +26,8 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller = {});
 PlanResult run_plan(const KernelSpec& spec, const Caller& caller = {});
 VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller = {});
 SpectrumResult run_spectrum(const SpectrumSpec& spec, const Caller& caller = {});
+PredictResult run_predict(const PredictSpec& spec, const Caller& caller = {});
+InfiniteResult run_infinite(const InfiniteSpec& spec, const Caller& caller = {});
 
 /// A kernel that is not formed but applied to vectors (kernel::KernelOperator), kept with all that it needs. Symmetric
 /// unless there is a second data set.

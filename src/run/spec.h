@@ -152,4 +152,50 @@ struct SpectrumSpec {
   void validate() const;
 };
 
+/// What a prediction is where the kernel says nothing.
+enum class PriorMean {
+  zero,
+  network,  ///< the outputs of the network itself; the kernel corrects them
+};
+
+enum class Solver {
+  automatic,  ///< Cholesky where the kernel fits into memory
+  cholesky,
+  conjugate_gradients,  ///< K is applied and never formed; without variances and leave-one-out errors
+};
+
+/// tangra predict
+struct PredictSpec {
+  load::ModelSpec model;
+  data::DataSpec train;
+  data::DataSpec test;
+  std::string reduce;          ///< as of a kernel, without diagonal; may be empty where O = 1
+  std::vector<double> ridges;  ///< added to the diagonal of K; of several the one with the least leave-one-out error
+  std::string targets;         ///< .npy or .csv of (N, C) numbers in place of labels
+  PriorMean prior = PriorMean::zero;
+  Solver solver = Solver::automatic;
+  bool variance = false;  ///< of every prediction, into the .npz
+  Precision precision = Precision::automatic;
+  std::string out;  ///< .npy or .csv of the means, .npz of means and variances; empty: summarised only
+  ExistingFile existing = ExistingFile::refuse;
+  Resources resources;
+  void validate() const;
+};
+
+/// Which closed form of infinite width.
+enum class InfiniteKind { ntk, nngp };
+
+/// tangra infinite
+struct InfiniteSpec {
+  load::ModelSpec model;  ///< a chain of Dense layers
+  data::DataSpec data;
+  std::optional<data::DataSpec> data2;
+  InfiniteKind kind = InfiniteKind::ntk;
+  bool compare = false;  ///< with the network's own kernel, at its widths and seed
+  std::string out;       ///< .npy; empty: summarised only
+  ExistingFile existing = ExistingFile::refuse;
+  Resources resources;
+  void validate() const;
+};
+
 }  // namespace tangra::run

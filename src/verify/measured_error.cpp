@@ -69,8 +69,9 @@ struct FewSamples {
 template <class T>
 Tensor<T> assembled(const Graph& graph, const factors::FactorSource<T>& rows,
                     const factors::FactorSource<T>* columns, const kernel::LoweredReduction& reduction,
-                    const Context& context) {
+                    const factors::SampleCounts& counts, const Context& context) {
   kernel::Assembly<T> assembly;
+  assembly.counts = counts;  // in the order of the whole run
   assembly.rows = &rows;
   assembly.columns = columns;
   assembly.layout = reduction.layout;
@@ -131,12 +132,13 @@ MeasuredError measure_error(const Program<float>& program, const Program<double>
     result.samples2 = columns->samples;
   }
   const Graph& graph = program.graph();
+  const factors::SampleCounts counts{.rows = inputs.shape()[0], .columns = second == nullptr ? 0 : second->inputs.shape()[0]};
   const Tensor<float> single =
       assembled<float>(graph, rows.single_factors, columns == nullptr ? nullptr : &columns->single_factors,
-                       reduction, context);
+                       reduction, counts, context);
   const Tensor<double> wide =
       assembled<double>(graph, rows.double_factors, columns == nullptr ? nullptr : &columns->double_factors,
-                        reduction, context);
+                        reduction, counts, context);
   compare(single, wide, result);
   result.near_kinks = near_kinks(program, exact, rows, context);
   if (columns != nullptr) result.near_kinks += near_kinks(program, exact, *columns, context);

@@ -27,8 +27,8 @@ void expect_one_line(const Outcome& outcome) {
 }
 
 TEST(Usage, EveryCommandHasHelpWithExamples) {
-  for (const char* command : {"summary", "jacobian", "jvp", "vjp", "kernel", "verify", "spectrum", "train", "linearise",
-                              "data"}) {
+  for (const char* command : {"summary", "jacobian", "jvp", "vjp", "kernel", "verify", "spectrum", "predict", "train",
+                              "linearise", "infinite", "data"}) {
     const Outcome outcome = tangra({command, "--help"});
     EXPECT_EQ(outcome.exit_code, 0);
     EXPECT_EQ(outcome.err, "");
@@ -61,6 +61,9 @@ TEST(Usage, NoLineOfHelpIsWiderThan110Columns) {
   for (const std::vector<std::string>& arguments : {std::vector<std::string>{"--help"},
                                                     {"kernel", "--help"},
                                                     {"jacobian", "--help"},
+                                                    {"spectrum", "--help"},
+                                                    {"predict", "--help"},
+                                                    {"infinite", "--help"},
                                                     {"data", "show", "--help"}}) {
     const std::string help = tangra(arguments).out;
     for (std::size_t begin = 0; begin < help.size();) {

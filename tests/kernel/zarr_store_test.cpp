@@ -280,7 +280,7 @@ TEST(ZarrStore, AnotherKernelCannotGoOn) {
   EXPECT_EQ(refused(other).kind(), ErrorKind::input);
   EXPECT_NE(std::string(refused(other).what()).find("another model, triangle"), std::string::npos);
   // Another plan is known when it has been made: the same network by explicit rows.
-  one.assembly.explicit_rows = true;
+  one.assembly.order = factors::Order::explicit_rows;
   const Error plan = test::error_of([&] { one.write(one.kernel_at(folder / "K.zarr"), true); });
   EXPECT_NE(std::string(plan.what()).find("another plan"), std::string::npos) << plan.what();
 }

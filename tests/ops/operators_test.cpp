@@ -322,15 +322,23 @@ TEST(Operators, OuterUseGivesTheExplicitRows) {
         EXPECT_EQ(made, samples * bench.op().outer_entries(bench.node(), bench.shapes(), k, directions));
       }
       const Index entries = use.channels * use.fan_in;
+      const Index width = use.groups * use.fan_in;
+      const Index each = use.channels / use.groups;
       for (Index row = 0; row < samples * directions; ++row) {
         for (Index c = 0; c < use.channels; ++c) {
           for (Index f = 0; f < use.fan_in; ++f) {
             double sum = 0;
             for (Index d = 0; d < use.positions; ++d) {
+              if (use.gathers) {
+                const bool named = right[row / directions * use.positions + d] == static_cast<double>(c);
+                if (named) sum += left[(row * use.positions + d) * use.fan_in + f];
+                continue;
+              }
+              const Index column = c / each * use.fan_in + f;
               const Index at_left = use.left_by_channel ? c * use.positions + d : d * use.channels + c;
-              const Index at_right = use.right_by_channel ? f * use.positions + d : d * use.fan_in + f;
+              const Index at_right = use.right_by_channel ? column * use.positions + d : d * width + column;
               sum += left[row * use.positions * use.channels + at_left] *
-                     right[row / directions * use.positions * use.fan_in + at_right];
+                     right[row / directions * use.positions * width + at_right];
             }
             const Index place = use.transposed ? f * use.channels + c : c * use.fan_in + f;
             EXPECT_NEAR(sum, pulled[static_cast<std::size_t>(k)][row * entries + place], 1e-14);

@@ -1,11 +1,13 @@
 // Values by hand, and what is refused.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <cmath>
 #include <limits>
 #include <numeric>
 
 #include "ops/single_node.h"
+#include "tangra/ops/builder.h"
 
 namespace tangra::ops {
 namespace {
@@ -273,6 +275,34 @@ TEST(Refused, HugeResultsBeforeTheyAreMade) {
   expect_refused("Pad", {{3}}, {{"pads", Integers{std::numeric_limits<Index>::max(), huge}}});
   expect_refused("Resize", {{3}}, {{"sizes", Integers{huge}}});
   expect_refused("Resize", {{3}}, {{"scales", Reals{1e300}}});
+  expect_refused("DepthToSpace", {{0, 1, 1}}, {{"blocksize", huge}});
+  expect_refused("Gather", {{2, huge}}, {{"indices", Integers{0}}});
+}
+
+TEST(Refused, NothingBecauseOfItsSizeBeforeItIsMade) {
+  const auto resident = [] {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;  // KiB at most so far
+  };
+  const Index large = Index{1} << 27;
+  const long before = resident();
+  EXPECT_EQ(test::inferred("Pad", {{"pads", Integers{0, large - 3}}}, {{3}}), (Shape{large}));
+  EXPECT_EQ(test::inferred("Tile", {{"repeats", Integers{large / 4}}}, {{4}}), (Shape{large}));
+  EXPECT_EQ(test::inferred("Expand", {{"shape", Integers{large}}}, {{1}}), (Shape{large}));
+  EXPECT_EQ(test::inferred("Gather", {{"indices", Integers{0}}}, {{2, large}}), (Shape{1, large}));
+  EXPECT_EQ(test::inferred("Trilu", {}, {{large / 4, 4}}), (Shape{large / 4, 4}));
+  EXPECT_LT(resident() - before, 64 * 1024);
+}
+
+TEST(GraphBuilder, HoldsNoValueThatNoComputerHolds) {
+  GraphBuilder builder;
+  const ValueId row = builder.input("row", {1, Index{1} << 30}),
+                column = builder.input("column", {Index{1} << 30, 1});
+  EXPECT_EQ(tangra::test::error_of([&] {
+              builder.apply("Add", {row, column}, {}, "sum");
+            }).kind(),
+            ErrorKind::input);
 }
 
 TEST(Refused, IndicesOutsideOfTheTable) {

@@ -156,7 +156,7 @@ TEST(Kernel, OrdersOfContractionAgree) {
   test::TestContext context;
   for (const std::string& reduce : reductions) {
     const auto grams = kernel_of<double>(graph, x, nullptr, {.reduce = reduce}, context.context);
-    const auto rows = kernel_of<double>(graph, x, nullptr, {.reduce = reduce, .explicit_rows = true}, context.context);
+    const auto rows = kernel_of<double>(graph, x, nullptr, {.reduce = reduce, .order = factors::Order::explicit_rows}, context.context);
     for (std::size_t part = 0; part < grams.parts.size(); ++part) {
       double largest = 0;
       for (const double entry : grams.parts[part]) largest = std::max(largest, std::abs(entry));

@@ -160,6 +160,29 @@ TEST(RunSpectrum, WithTopOfAStoredMatrixCountsByInertia) {
   EXPECT_EQ(formats::read_npz(spec.out, "residuals").shape(), (Shape{10}));
 }
 
+TEST(RunSpectrum, ReadsAFileInPiecesWhereItDoesNotFit) {
+  const test::TemporaryFolder folder;
+  SpectrumSpec spec = of_network("Chain(Dense(64 => 20, relu), Dense(20 => 10))", 1000, "mean");
+  spec.top = 6;
+  const SpectrumResult whole = run_spectrum(spec);
+  KernelSpec kernel = *spec.from_model;
+  for (const char* name : {"K.npy", "K.zarr"}) {
+    kernel.out = (folder / name).string();
+    run_kernel(kernel);
+    SpectrumSpec own = stored(folder / name);
+    own.top = 6;
+    own.resources.memory = 14'000'000;  // K and its factor take 16 MB, a piece at most 8
+    const SpectrumResult pieces = run_spectrum(own);
+    EXPECT_FALSE(pieces.stored) << name;
+    EXPECT_TRUE(pieces.spectrum.converged) << pieces.spectrum.message;
+    for (std::size_t i = 0; i < 6; ++i)
+      EXPECT_NEAR(pieces.spectrum.eigenvalues[i], whole.spectrum.eigenvalues[i],
+                  1e-10 * whole.spectrum.eigenvalues[0]);
+    EXPECT_NEAR(pieces.spectrum.trace, whole.spectrum.trace, 1e-12 * whole.spectrum.trace);
+    EXPECT_NEAR(pieces.spectrum.frobenius, whole.spectrum.frobenius, 1e-12 * whole.spectrum.frobenius);
+  }
+}
+
 TEST(RunSpectrum, SaysWhenItDidNotConverge) {
   SpectrumSpec spec = of_network("Chain(Dense(64 => 20, relu), Dense(20 => 10))", 90, "full");
   spec.top = 5;

@@ -52,7 +52,7 @@ Kernel<T> kernel_of(const std::shared_ptr<const Graph>& graph, const Tensor<T>& 
   kernel::Assembly<T> assembly{.rows = &row_factors, .columns = column_factors ? &*column_factors : nullptr,
                                .layout = lowered.layout, .parts = kernel::divide(*graph, options.by), .sizes = {},
                                .divisor = lowered.divisor, .block_samples = options.block_samples,
-                               .explicit_rows = options.explicit_rows};
+                               .order = options.order};
   for (const Parameter& own : graph->parameters) assembly.sizes.push_back(own.data.size());
   const Index n1 = rows.shape()[0];
   const Index n2 = columns != nullptr ? columns->shape()[0] : n1;

@@ -39,7 +39,7 @@ struct KernelOptions {
   std::string reduce = "full";
   kernel::PartsBy by = kernel::PartsBy::parameter;
   Index block_samples = 0;
-  bool explicit_rows = false;
+  std::optional<factors::Order> order = std::nullopt;
 };
 
 template <class T>

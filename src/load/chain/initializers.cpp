@@ -53,6 +53,10 @@ std::span<const std::string_view> initializer_names() {
   return names;
 }
 
+std::string_view name_of(Initializer initializer) {
+  return names[static_cast<std::size_t>(initializer)];
+}
+
 Initializer initializer_of(std::string_view name, std::string_view where) {
   const auto* found = std::ranges::find(names, name);
   if (found != names.end()) return static_cast<Initializer>(found - names.begin());

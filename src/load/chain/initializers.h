@@ -11,6 +11,7 @@ enum class Initializer { ones, glorot_uniform, normal, lecun, he, pytorch };
 
 /// As the command line and `init = ` name them.
 std::span<const std::string_view> initializer_names();
+std::string_view name_of(Initializer initializer);
 /// Throws Error(usage), naming `where`, for an unknown name.
 Initializer initializer_of(std::string_view name, std::string_view where);
 

@@ -1,5 +1,6 @@
 // Operators of which each entry of the result is one entry of the input or a fixed number: a member of the
-// family states the map, forward, pull-back and push-forward follow.
+// family states the result's shape and the map, forward, pull-back and push-forward follow. The shape costs
+// nothing and refuses what does not fit: a damaged file may ask for results that no table should be made of.
 #include <algorithm>
 #include <numeric>
 
@@ -36,10 +37,12 @@ EntryMap separable(const Shape& input, const std::vector<std::vector<Index>>& so
 struct Expand {
   static constexpr std::string_view name = "Expand";
 
-  static EntryMap map(const Node& node, const Shape& input) {
+  static Shape shape(const Node& node, const Shape& input) {
     const std::vector<Shape> shapes{input, Shape(node.attributes.integers("shape", {}))};
-    const Shape result = broadcast_inputs(node, shapes);
-    require_size(node, result);
+    return broadcast_inputs(node, shapes);
+  }
+  static EntryMap map(const Node& node, const Shape& input) {
+    const Shape result = shape(node, input);
     return {result, broadcast_entries(input, result)};
   }
 };
@@ -48,7 +51,7 @@ struct Expand {
 struct Tile {
   static constexpr std::string_view name = "Tile";
 
-  static EntryMap map(const Node& node, const Shape& input) {
+  static Shape shape(const Node& node, const Shape& input) {
     const std::vector<Index> repeats = node.attributes.integers("repeats", {});
     if (std::ssize(repeats) != input.rank() ||
         std::ranges::any_of(repeats, [](Index count) { return count < 0; })) {
@@ -59,7 +62,10 @@ struct Tile {
       const Index count = repeats[static_cast<std::size_t>(axis)];
       if (__builtin_mul_overflow(result[axis], count, &result[axis])) refuse(node, "the result is too large");
     }
-    require_size(node, result);
+    return result;
+  }
+  static EntryMap map(const Node& node, const Shape& input) {
+    const std::vector<Index> repeats = node.attributes.integers("repeats", {});
     std::vector<std::vector<Index>> sources;
     for (Index axis = 0; axis < input.rank(); ++axis) {
       auto& source = sources.emplace_back();
@@ -77,7 +83,7 @@ struct Pad {
   static constexpr std::string_view name = "Pad";
   static double fill(const Node& node) { return node.attributes.real("value", 0); }
 
-  static EntryMap map(const Node& node, const Shape& input) {
+  static Shape shape(const Node& node, const Shape& input) {
     const std::vector<Index> pads = node.attributes.integers("pads", {});
     const std::string mode = node.attributes.text("mode", "constant");
     if (std::ssize(pads) != 2 * input.rank()) {
@@ -95,8 +101,15 @@ struct Pad {
         refuse(node, "more is cut off than there is", to_string(Shape(pads)), to_string(input));
       if (input[axis] == 0 && result[axis] > 0 && mode != "constant")
         refuse(node, "there is no entry to repeat");
+      if (result[axis] > 0)
+        position(node, mode, 0, std::max<Index>(1, input[axis]));  // refuses an unknown mode
     }
-    require_size(node, result);
+    return result;
+  }
+  static EntryMap map(const Node& node, const Shape& input) {
+    const std::vector<Index> pads = node.attributes.integers("pads", {});
+    const std::string mode = node.attributes.text("mode", "constant");
+    const Shape result = shape(node, input);
     std::vector<std::vector<Index>> sources;
     for (Index axis = 0; axis < input.rank(); ++axis) {
       auto& source = sources.emplace_back();
@@ -125,7 +138,7 @@ struct Pad {
 struct Gather {
   static constexpr std::string_view name = "Gather";
 
-  static EntryMap map(const Node& node, const Shape& input) {
+  static Shape shape(const Node& node, const Shape& input) {
     const std::vector<Index> indices = node.attributes.integers("indices", {});
     const Shape own(node.attributes.integers("indices_shape", {std::ssize(indices)}));
     if (own.elements() != std::ssize(indices)) {
@@ -133,15 +146,7 @@ struct Gather {
              std::to_string(indices.size()) + " indices");
     }
     const Index axis = resolved_axis(node, node.attributes.integer("axis", 0), input.rank());
-    std::vector<std::vector<Index>> sources;
-    for (Index k = 0; k < input.rank(); ++k) {
-      auto& source = sources.emplace_back(static_cast<std::size_t>(input[k]));
-      std::iota(source.begin(), source.end(), 0);
-      if (k != axis) continue;
-      source = indices;
-      for (Index& index : source) index = resolved(node, index, input[axis]);
-    }
-    EntryMap map = separable(input, sources);
+    for (const Index index : indices) resolved(node, index, input[axis]);
     Shape result;
     for (Index k = 0; k < input.rank(); ++k) {
       if (k != axis)
@@ -149,7 +154,20 @@ struct Gather {
       else
         for (const Index length : own) result.append(length);
     }
-    map.result = result;
+    return result;
+  }
+  static EntryMap map(const Node& node, const Shape& input) {
+    const Index axis = resolved_axis(node, node.attributes.integer("axis", 0), input.rank());
+    std::vector<std::vector<Index>> sources;
+    for (Index k = 0; k < input.rank(); ++k) {
+      auto& source = sources.emplace_back(static_cast<std::size_t>(k == axis ? 0 : input[k]));
+      std::iota(source.begin(), source.end(), 0);
+      if (k != axis) continue;
+      source = node.attributes.integers("indices", {});
+      for (Index& index : source) index = resolved(node, index, input[axis]);
+    }
+    EntryMap map = separable(input, sources);
+    map.result = shape(node, input);
     return map;
   }
 
@@ -179,7 +197,8 @@ Index block_of(const Node& node, const Shape& input) {
   const Index block = node.attributes.integer("blocksize", 0);
   if (input.rank() != 3)
     refuse(node, "the input is no picture", to_string(input), "channels, rows and columns");
-  if (block < 1) refuse(node, "blocksize has to be given and positive", std::to_string(block));
+  if (block < 1 || block > 2048)
+    refuse(node, "blocksize is out of range", std::to_string(block), "1 to 2048");
   return block;
 }
 
@@ -188,18 +207,22 @@ Index block_of(const Node& node, const Shape& input) {
 struct DepthToSpace {
   static constexpr std::string_view name = "DepthToSpace";
 
-  static EntryMap map(const Node& node, const Shape& input) {
+  static Shape shape(const Node& node, const Shape& input) {
     const Index b = block_of(node, input);
     const std::string mode = node.attributes.text("mode", "DCR");
     if (mode != "DCR" && mode != "CRD") refuse(node, "there is no such mode", mode, "DCR or CRD");
-    if (input[0] % (b * b) != 0) {
+    if (input[0] / b % b != 0 || input[0] % b != 0) {
       refuse(node, "the channels do not divide into blocks", to_string(input),
-             std::to_string(b * b) + " to a block");
+             "a multiple of blocksize squared");
     }
-    const Index channels = input[0] / (b * b);
-    const Shape result{channels, input[1] * b, input[2] * b};
-    if (mode == "DCR") return regrouped({b, b, channels, input[1], input[2]}, {2, 3, 0, 4, 1}, result);
-    return regrouped({channels, b, b, input[1], input[2]}, {0, 3, 1, 4, 2}, result);
+    return {input[0] / b / b, input[1] * b, input[2] * b};
+  }
+  static EntryMap map(const Node& node, const Shape& input) {
+    const Index b = block_of(node, input);
+    const Shape result = shape(node, input);
+    if (node.attributes.text("mode", "DCR") == "DCR")
+      return regrouped({b, b, result[0], input[1], input[2]}, {2, 3, 0, 4, 1}, result);
+    return regrouped({result[0], b, b, input[1], input[2]}, {0, 3, 1, 4, 2}, result);
   }
 };
 
@@ -207,13 +230,17 @@ struct DepthToSpace {
 struct SpaceToDepth {
   static constexpr std::string_view name = "SpaceToDepth";
 
-  static EntryMap map(const Node& node, const Shape& input) {
+  static Shape shape(const Node& node, const Shape& input) {
     const Index b = block_of(node, input);
     if (input[1] % b != 0 || input[2] % b != 0) {
       refuse(node, "the picture does not divide into blocks", to_string(input),
              std::to_string(b) + " to a block");
     }
-    const Shape result{b * b * input[0], input[1] / b, input[2] / b};
+    return {b * b * input[0], input[1] / b, input[2] / b};
+  }
+  static EntryMap map(const Node& node, const Shape& input) {
+    const Index b = block_of(node, input);
+    const Shape result = shape(node, input);
     return regrouped({input[0], result[1], b, result[2], b}, {2, 4, 0, 1, 3}, result);
   }
 };
@@ -223,8 +250,11 @@ struct Trilu {
   static constexpr std::string_view name = "Trilu";
   static double fill(const Node&) { return 0; }
 
-  static EntryMap map(const Node& node, const Shape& input) {
+  static Shape shape(const Node& node, const Shape& input) {
     if (input.rank() < 2) refuse(node, "the input is no matrix", to_string(input), "two axes or more");
+    return input;
+  }
+  static EntryMap map(const Node& node, const Shape& input) {
     const bool upper = node.attributes.integer("upper", 1) != 0;
     const Index k = node.attributes.integer("k", 0);
     const Index columns = input.back();
@@ -246,7 +276,9 @@ class EntryMapped final : public OpOf<EntryMapped<F>> {
 
   std::vector<Shape> infer(const Node& node, std::span<const Shape> inputs) const override {
     require_inputs(node, inputs, 1, 1);
-    return {F::map(node, inputs[0]).result};
+    Shape result = F::shape(node, inputs[0]);
+    require_size(node, result);
+    return {std::move(result)};
   }
 
   template <class T>

@@ -70,7 +70,37 @@ class GatherData final : public OpOf<GatherData> {
     });
   }
 
+  /// Rows of a table by tokens, for an index along its first axis.
+  bool has_outer_form(const Node& node, std::span<const Shape> inputs, int input) const override {
+    return input == 0 && inputs[0].rank() >= 2 && Extent::of(node, inputs).outer == 1 &&
+           Extent::of(node, inputs).length == inputs[0][0];
+  }
+  Index outer_entries(const Node&, std::span<const Shape> inputs, int, Index) const override { return inputs[1].elements(); }
+  OuterUse<float> outer_use(const Call<float>& call, Index, const float*, int) const override { return use(call); }
+  OuterUse<double> outer_use(const Call<double>& call, Index, const double*, int) const override { return use(call); }
+
  private:
+  template <class T>
+  static OuterUse<T> use(const Call<T>& call) {
+    const Extent x = Extent::of(call.node, call.input_shapes);
+    OuterUse<T> result{.positions = x.count,
+                       .channels = x.length,
+                       .fan_in = x.inner,
+                       .transposed = false,
+                       .left_is_cotangent = true,
+                       .right_is_input = false,
+                       .left = {},
+                       .right = Tensor<T>::uninitialized({call.samples, x.count}),
+                       .gathers = true,
+                       .pixel_taps = {}};
+    for (Index i = 0; i < call.samples; ++i) {
+      for (Index k = 0; k < x.count; ++k) {
+        result.right[i * x.count + k] = static_cast<T>(resolved(call.node, call.inputs[1].at(i)[k], x.length));
+      }
+    }
+    return result;
+  }
+
   template <class T>
   static Index resolved(const Node& node, T value, Index length) {
     const bool fits =

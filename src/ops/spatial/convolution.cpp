@@ -204,14 +204,20 @@ class Convolution final : public OpOf<Convolution<Kind>> {
     if (tangents[1]) apply<T>(core, rows, value(0), tangent(1, extent.weight), to);
   }
 
+  /// Every weight meets every position of a map once.
+  double multiply_adds(const Node& node, std::span<const Shape> inputs, const Shape&) const override {
+    const Extent extent = Extent::of(node, inputs, Kind{});
+    return static_cast<double>(extent.weight * extent.window.position_count());
+  }
   bool has_outer_form(const Node& node, std::span<const Shape>, int input) const override {
-    return input == 1 && groups_of(node) == 1;
+    return input == 1 && (groups_of(node) == 1 || !Kind::transposed);
   }
   Index outer_entries(const Node& node, std::span<const Shape> inputs, int, Index directions) const override {
     const Extent extent = Extent::of(node, inputs, Kind{});
     const Index positions = extent.window.position_count();
-    const Index patches = positions * inputs[1].elements(1, inputs[1].rank());
-    return Kind::transposed ? directions * patches : patches;
+    const Index patches = positions * inputs[1].elements(1, inputs[1].rank()) * extent.groups;
+    if (Kind::transposed) return directions * patches;
+    return extent.window.is_identity() ? 0 : patches;
   }
   OuterUse<float> outer_use(const Call<float>& call, Index directions, const float* g, int) const override {
     return use(call, directions, g);
@@ -274,8 +280,14 @@ class Convolution final : public OpOf<Convolution<Kind>> {
       result.right_by_channel = result.right_is_input;
       if (!result.right_is_input) result.right = core.transposed_maps(n, x, {n, D, M});
     } else {
-      result.right = core.patches_by_channel(n, x, {n, K, D});
+      result.right_is_input = extent.window.is_identity() && x.sample_stride == extent.in;
+      if (!result.right_is_input) result.right = core.patches_by_channel(n, x, {n, extent.groups * K, D});
       result.right_by_channel = true;
+      result.groups = extent.groups;
+      if (extent.groups == 1 && x.sample_stride == extent.in && !extent.window.is_identity()) {
+        result.pixels = extent.window.image_size();
+        result.pixel_taps = pixels_of(extent.window);
+      }
       result.left_is_cotangent = true;
       result.left_by_channel = true;
     }

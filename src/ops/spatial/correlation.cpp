@@ -256,7 +256,8 @@ template <class T>
 Tensor<T> Correlation<T>::patches_by_channel(Index rows, Rows<const T> images, Shape shape) const {
   auto result = take_tensor<T>(std::move(shape));
   each_task(rows, rows, [&](Index row, Scratch&) {
-    patches_.gather(images.at(row), image_channels_, 0, positions_, result.data() + row * positions_ * fan_in_, positions_, 1);
+    patches_.gather(images.at(row), groups_ * image_channels_, 0, positions_,
+                    result.data() + row * groups_ * fan_in_ * positions_, positions_, 1);
   });
   return result;
 }

@@ -27,7 +27,7 @@ class Correlation {
   /// other, that meet the same image.
   void add_weights(Index rows, Index stack, Rows<const T> images, Rows<const T> maps, Rows<T> weights) const;
 
-  /// P of every row, for one group: [rows, K, D].
+  /// P of every row, group after group: [rows, groups * K, D].
   Tensor<T> patches_by_channel(Index rows, Rows<const T> images, Shape shape) const;
   /// P^T of every row, for one group: [rows, D, K].
   Tensor<T> patches(Index rows, Rows<const T> images, Shape shape) const;

@@ -205,6 +205,30 @@ Window whole_image(const Shape& image) {
   return window;
 }
 
+std::vector<Index> pixels_of(const Window& window) {
+  std::vector<Index> pixels;
+  pixels.reserve(static_cast<std::size_t>(window.taps() * window.position_count()));
+  const auto each = [](const Window::PerAxis& lengths, const auto& body) {
+    for (Index z = 0; z < lengths[0]; ++z) {
+      for (Index y = 0; y < lengths[1]; ++y) {
+        for (Index x = 0; x < lengths[2]; ++x) body(Window::PerAxis{z, y, x});
+      }
+    }
+  };
+  each(window.kernel, [&](const Window::PerAxis& tap) {
+    each(window.positions, [&](const Window::PerAxis& position) {
+      Index pixel = 0;
+      for (std::size_t axis = 0; axis < Window::axes; ++axis) {
+        const Index at = position[axis] * window.stride[axis] - window.begin[axis] + tap[axis] * window.dilation[axis];
+        if (at < 0 || at >= window.image[axis]) pixel = -1;
+        if (pixel >= 0) pixel = pixel * window.image[axis] + at;
+      }
+      pixels.push_back(pixel);
+    });
+  });
+  return pixels;
+}
+
 Shape channels_and(Index channels, const Window::PerAxis& lengths, Index rank) {
   Shape shape{channels};
   for (std::size_t axis = Window::axes - static_cast<std::size_t>(rank); axis < Window::axes; ++axis) {

@@ -53,6 +53,9 @@ Window read_transposed_window(const Node& node, const Shape& positions, const Sh
 /// One position that meets the whole image.
 Window whole_image(const Shape& image);
 
+/// For each tap and position the number of the pixel that is met, -1 in the padding: [taps, positions].
+std::vector<Index> pixels_of(const Window& window);
+
 /// `channels` followed by the last `rank` axes of a window's lengths.
 Shape channels_and(Index channels, const Window::PerAxis& lengths, Index rank);
 

@@ -44,7 +44,7 @@ class Computation {
     const kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr, .layout = job_.lowered.layout,
                                        .parts = parts_, .sizes = sizes_, .divisor = job_.lowered.divisor,
                                        .block_samples = job_.spec.block_samples,
-                                       .explicit_rows = job_.spec.method == Method::jacobian};
+                                       .order = asked_order()};
     result_.shape = job_.lowered.kernel_shape(row_count(), column_count());
     result_.axes = job_.lowered.kernel_axes();
     Prediction predicted;
@@ -62,7 +62,7 @@ class Computation {
     predicted.multiply_adds_rate = rate_of(machine);
     predicted.contraction_seconds = result_.multiply_adds / predicted.multiply_adds_rate;
     predicted.write_seconds = static_cast<double>(predicted.kernel_bytes) / machine.written_bytes;
-    predicted.factor_seconds = seconds_per_sample(rows) * swept_samples(report.groups);
+    predicted.factor_seconds = seconds_per_sample(rows) * swept_samples(report.groups) * static_cast<double>(report.passes);
     return predicted;
   }
 
@@ -101,7 +101,7 @@ class Computation {
     }
     if (job_.spec.method == Method::product) return products();
     if (job_.spec.method == Method::jacobian) {
-      assembly.explicit_rows = true;
+      assembly.order = asked_order();
       result_.method = "jacobian";
     }
     all_pairs(assembly, parts_, job_.lowered.kernel_axes());
@@ -125,7 +125,7 @@ class Computation {
     constexpr Index enough = 64;
     const Index count = std::min({row_count(), source.samples_at_once(), enough});
     if (count == 0) return 0;
-    const factors::TermSink<T> drop = [](int, const factors::Term<T>&) {};
+    const factors::TermSink<T> drop = [](const factors::Term<T>&) {};
     double seconds = 0;
     for (int round = 0; round < 2; ++round) {  // the first one touches memory
       const auto start = std::chrono::steady_clock::now();
@@ -138,6 +138,10 @@ class Computation {
   Index row_count() const { return rows_.shape()[0]; }
   Index column_count() const { return job_.columns != nullptr ? columns_.shape()[0] : row_count(); }
 
+  std::optional<factors::Order> asked_order() const {
+    return job_.spec.method == Method::jacobian ? std::optional(factors::Order::explicit_rows) : std::nullopt;
+  }
+
   void describe(const kernel::AssemblyReport& report, const kernel::Parts& parts) {
     for (const factors::Contraction& contraction : report.plan.contractions) {
       std::string parameter = graph_.parameters.empty() || !job_.spec.conjugate.empty()
@@ -146,7 +150,7 @@ class Computation {
       if (contraction.bias_term >= 0) parameter += " with its bias";
       result_.plan.push_back({.parameter = std::move(parameter),
                               .part = parts.names[static_cast<std::size_t>(contraction.part)],
-                              .order = contraction.order == factors::Order::both_grams ? "both Grams" : "explicit rows",
+                              .order = std::string(factors::name_of(contraction.order)),
                               .reason = contraction.reason, .multiply_adds = contraction.multiply_adds});
     }
     result_.block_samples = report.block_samples;

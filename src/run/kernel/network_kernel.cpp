@@ -65,22 +65,34 @@ std::optional<std::pair<const Node*, Index>> last_softmax(const Graph& graph, Va
   return std::pair{&node, shape[axis < 0 ? axis + shape.rank() : axis]};
 }
 
+double unit_roundoff(DType type) { return type == DType::float64 ? 0x1p-53 : 0x1p-24; }
+
+KernelResult computed(const KernelJob& job, DType type, Session& session) {
+  KernelResult result;
+  if (type == DType::float64) {
+    compute_kernel<double>(job, session, result);
+  } else {
+    compute_kernel<float>(job, session, result);
+  }
+  TANGRA_ENSURE(result.arrays.size() == 1);
+  return result;
+}
+
 }  // namespace
 
 double network_trace(const KernelJob& job, DType type, Session& session, analysis::EntryErrors& errors) {
   KernelSpec spec = job.spec;
   spec.pairs = Pairs::self;
   Loaded rows = job.rows;  // shares the samples, which stay for others
-  const KernelJob self = kernel_job(spec, rows, nullptr);
-  KernelResult result;
-  if (type == DType::float64) {
-    compute_kernel<double>(self, session, result);
-  } else {
-    compute_kernel<float>(self, session, result);
-  }
-  errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
+  const KernelResult result = computed(kernel_job(spec, rows, nullptr), type, session);
+  errors.storage_epsilon = unit_roundoff(type);
   errors.relative = result.measured_error ? result.measured_error->rms : 0;
   return result.statistics.trace;
+}
+
+Tensor<double> network_self(const KernelJob& job, DType type, Session& session) {
+  TANGRA_ENSURE(job.spec.pairs == Pairs::self);
+  return computed(job, type, session).arrays.front().array.converted<double>();
 }
 
 std::unique_ptr<NetworkOperator> network_operator(const KernelJob& job, DType type, const Context& context) {
@@ -93,14 +105,8 @@ std::unique_ptr<NetworkOperator> network_operator(const KernelJob& job, DType ty
 }
 
 NetworkMatrix network_matrix(const KernelJob& job, DType type, Session& session) {
-  NetworkMatrix matrix{.entries = {}, .memory = {}, .errors = {}, .result = {}};
+  NetworkMatrix matrix{.entries = {}, .memory = {}, .errors = {}, .result = computed(job, type, session)};
   const Context& context = session.context();
-  if (type == DType::float64) {
-    compute_kernel<double>(job, session, matrix.result);
-  } else {
-    compute_kernel<float>(job, session, matrix.result);
-  }
-  TANGRA_ENSURE(matrix.result.arrays.size() == 1);
   const Array array = std::move(matrix.result.arrays.front().array);
   matrix.result.arrays.clear();
   const Reservation of_array(context.memory, array.bytes(), "the kernel");
@@ -109,7 +115,7 @@ NetworkMatrix network_matrix(const KernelJob& job, DType type, Session& session)
   const bool by_parameters = job.spec.space == Space::parameters;
   const Index rows = by_parameters ? array.shape()[0] : kernel_size(job);
   matrix.entries.reshape(Shape{rows, rows == 0 ? 0 : array.size() / rows});
-  matrix.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
+  matrix.errors.storage_epsilon = unit_roundoff(type);
   if (matrix.result.measured_error) matrix.errors.relative = matrix.result.measured_error->rms;
   return matrix;
 }

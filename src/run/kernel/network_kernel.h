@@ -31,6 +31,9 @@ NetworkMatrix network_matrix(const KernelJob& job, DType type, Session& session)
 /// operator.
 double network_trace(const KernelJob& job, DType type, Session& session, analysis::EntryErrors& errors);
 
+/// The kernel of each sample with itself, in float64: job.spec.pairs must be self.
+Tensor<double> network_self(const KernelJob& job, DType type, Session& session);
+
 /// The outputs of a network: [N, O] in float64, computed in `type`.
 Tensor<double> network_outputs(const Loaded& loaded, ValueId of, DType type, const Context& context);
 

@@ -60,6 +60,7 @@ ValueId LayerBuilder::drawn(const WeightSpec& spec, bool bias) {
                                                 .role = bias ? ParameterRole::bias : ParameterRole::weight,
                                                 .why = kind + of_layer(),
                                                 .trainable = true,
+                                                .initializer = std::string(name_of(init)),
                                                 .data = std::move(data)});
   const Parameterization& parameterization = state_.options.parameterization;
   if (parameterization.kind == Parameterization::Kind::standard) return value;

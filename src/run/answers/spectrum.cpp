@@ -11,6 +11,7 @@
 #include "tangra/kernel/kernel_file.h"
 #include "tangra/run/kernel/network_kernel.h"
 #include "tangra/run/session.h"
+#include "tangra/run/answers/stored_operator.h"
 
 namespace tangra::run {
 namespace {
@@ -85,7 +86,8 @@ class SpectrumRun {
     const kernel::KernelFile file(path);
     const Index n = take_shape(file.shape(), file.type());
     options_.errors.relative = measured_error_beside(path, file.shape(), result_.error_source);
-    const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64");
+    if (spec_.top > 0 && 2 * square_bytes(n) > context_.memory.available()) return of_pieces(file, n);
+    const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64 (--top K reads it in pieces)");
     auto entries = Tensor<double>::uninitialized(Shape{n, n});
     file.read_all(matrix(entries.data(), n, n), context_);
     session_.step("load");
@@ -119,6 +121,23 @@ class SpectrumRun {
     if (spec_.labels_file.empty()) result_.labels_note = "no labels were given";
     options_.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
     return n;
+  }
+
+  /// A file that does not fit into memory: every product reads it, so vectors go together.
+  void of_pieces(const kernel::KernelFile& file, Index n) {
+    result_.stored = false;
+    const StoredOperator k(file, n);
+    const analysis::MatrixNorms norms = k.checked_norms(result_.source, context_);
+    session_.step("load");
+    options_.krylov.count = std::min(spec_.top, n);
+    options_.krylov.block = 32;
+    if (spec_.tolerance > 0) options_.krylov.tolerance = spec_.tolerance;
+    options_.vectors = true;
+    result_.spectrum = analysis::top_spectrum(
+        k, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = norms.largest_row_sum}, options_, context_);
+    session_.step("eigenvalues");
+    fit_labels(k);
+    count_density(&k);
   }
 
   void of_model() {
