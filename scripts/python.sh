@@ -44,7 +44,7 @@ venv=build/python/venv
 if [[ "$install" == yes ]]; then
   [[ -x "$venv/bin/python" ]] || python3 -m venv "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check \
-    nanobind numpy pytest scipy scikit-learn mypy matplotlib tqdm
+    nanobind numpy pytest scipy scikit-learn mypy matplotlib tqdm zarr
 fi
 if [[ -z "${PYTHON:-}" ]]; then
   PYTHON=python3

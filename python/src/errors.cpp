@@ -13,8 +13,9 @@ namespace tangra::python {
 namespace {
 
 /// Options whose arguments in Python are not called as they are.
-constexpr std::array<std::pair<std::string_view, std::string_view>, 5> renamed{{
+constexpr std::array<std::pair<std::string_view, std::string_view>, 6> renamed{{
     {"--force", "overwrite=True"},
+    {"--resume", "resume=True"},
     {"--tangent", "tangents"},
     {"--cotangent", "cotangents"},
     {"--n takes fewer samples", "x[:n] takes fewer samples"},

@@ -43,6 +43,11 @@ Result watched(Result (*run)(const Spec&, const run::Caller&), const Spec& spec,
   return result;
 }
 
+/// Python holds other things, too: a budget is for what a run takes itself.
+run::Resources resources(std::size_t memory, int threads) {
+  return {.threads = threads, .memory = memory, .whole_process = false};
+}
+
 /// The arrays by name, and the description as `--json` gives it.
 template <class Result>
 nb::tuple arrays_and_json(const Result& result) {
@@ -58,7 +63,7 @@ nb::tuple json_and_table(const Result& result) {
 nb::tuple outputs(const Model& model, const Given& x, const std::string& of, const std::string& precision, std::size_t memory,
                   int threads, const nb::object& progress) {
   const run::OutputsSpec spec{.model = model.spec(), .data = data_of(x, "x"), .of = of, .precision = precision_of(precision),
-                              .resources = {.threads = threads, .memory = memory}};
+                              .resources = resources(memory, threads)};
   return arrays_and_json(watched(run::run_outputs, spec, progress));
 }
 
@@ -76,7 +81,7 @@ nb::tuple jacobian(const Model& model, const Given& x, const std::vector<std::st
       input_form, "input_form",
       {{"blocks", run::InputForm::blocks}, {"full", run::InputForm::full}, {"summed", run::InputForm::summed}});
   spec.precision = precision_of(precision);
-  spec.resources = {.threads = threads, .memory = memory};
+  spec.resources = resources(memory, threads);
   return arrays_and_json(watched(run::run_jacobian, spec, progress));
 }
 
@@ -93,13 +98,12 @@ nb::tuple product(const Model& model, const Given& x, bool forward, const nb::di
     spec.direction_arrays.push_back({name, from_python(nb::cast<Given>(value), name.c_str())});
   }
   spec.precision = precision_of(precision);
-  spec.resources = {.threads = threads, .memory = memory};
+  spec.resources = resources(memory, threads);
   return arrays_and_json(watched(run::run_product, spec, progress));
 }
 
 struct KernelChoices {
-  std::string by, pairs, space, conjugate, method, out;
-  bool overwrite = false;
+  std::string by, pairs, space, conjugate, method, out, existing, triangle;
 };
 
 void choose_kernel(run::KernelSpec& spec, const KernelChoices& choices) {
@@ -114,19 +118,26 @@ void choose_kernel(run::KernelSpec& spec, const KernelChoices& choices) {
                                                                {"product", run::Method::product}});
   spec.conjugate = choices.conjugate;
   spec.out = choices.out;
-  spec.existing = choices.overwrite ? run::ExistingFile::replace : run::ExistingFile::refuse;
+  spec.existing = choose<run::ExistingFile>(choices.existing, "existing", {{"refuse", run::ExistingFile::refuse},
+                                                                           {"replace", run::ExistingFile::replace},
+                                                                           {"resume", run::ExistingFile::resume}});
+  spec.triangle = choose<run::Triangle>(choices.triangle, "triangle", {{"auto", run::Triangle::automatic},
+                                                                       {"lower", run::Triangle::lower},
+                                                                       {"full", run::Triangle::full}});
 }
 
 nb::tuple kernel(const Model& model, const Given& x, const OptionalArray& x2, const std::string& reduce,
                  const OptionalArray& basis, const std::string& by, const std::string& pairs, const std::string& space,
                  const std::string& conjugate, const std::string& method, const std::string& precision, const std::string& out,
-                 bool overwrite, std::size_t memory, int threads, const nb::object& progress) {
+                 const std::string& existing, const std::string& triangle, std::size_t memory, int threads,
+                 const nb::object& progress) {
   run::KernelSpec spec = kernel_spec(model, x, x2, reduce, basis, precision, memory, threads);
   choose_kernel(spec, {.by = by, .pairs = pairs, .space = space, .conjugate = conjugate, .method = method, .out = out,
-                       .overwrite = overwrite});
+                       .existing = existing, .triangle = triangle});
   const run::KernelResult result = watched(run::run_kernel, spec, progress);
   const std::string description = report::json(result);
-  if (!result.out.empty()) {
+  const bool nothing_done = result.resumed && result.resumed->found == result.resumed->tiles;
+  if (!result.out.empty() && !(nothing_done && std::filesystem::exists(result.out + ".json"))) {
     formats::AtomicFile file(result.out + ".json");
     file.append(std::string_view(description));
     file.commit();
@@ -137,15 +148,17 @@ nb::tuple kernel(const Model& model, const Given& x, const OptionalArray& x2, co
 nb::tuple verify(const Model& model, const Given& x, const std::string& reduce, const std::string& precision, std::size_t memory,
                  int threads, const nb::object& progress) {
   run::VerifySpec spec{.model = model.spec(), .data = data_of(x, "x"), .reduce = reduce, .precision = precision_of(precision),
-                       .resources = {.threads = threads, .memory = memory}};
+                       .resources = resources(memory, threads)};
   if (x.ndim() > 0) spec.data.n = static_cast<Index>(x.shape(0));
   return json_and_table(watched(run::run_verify, spec, progress));
 }
 
-nb::tuple spectrum(const Given& kernel, double relative_error, std::size_t memory, int threads, const nb::object& progress) {
-  const run::SpectrumSpec spec{.kernel = "the kernel", .kernel_array = from_python(kernel, "kernel"),
-                               .relative_error = relative_error, .from_model = {}, .top = 0,
-                               .resources = {.threads = threads, .memory = memory}};
+nb::tuple spectrum(const OptionalArray& kernel, const std::string& path, double relative_error, std::size_t memory, int threads, const nb::object& progress) {
+  run::SpectrumSpec spec;
+  spec.kernel = kernel ? "the kernel" : path;
+  if (kernel) spec.kernel_array = from_python(*kernel, "kernel");
+  spec.relative_error = relative_error;
+  spec.resources = resources(memory, threads);
   return json_and_table(watched(run::run_spectrum, spec, progress));
 }
 
@@ -171,7 +184,7 @@ run::KernelSpec kernel_spec(const Model& model, const Given& x, const OptionalAr
     spec.basis_array = from_python(*basis, "basis");
   }
   spec.precision = precision_of(precision);
-  spec.resources = {.threads = threads, .memory = memory};
+  spec.resources = resources(memory, threads);
   return spec;
 }
 
@@ -185,11 +198,11 @@ void bind_runs(nb::module_& module) {
              nb::arg("precision"), nb::arg("memory"), nb::arg("threads"), nb::arg("progress").none());
   module.def("kernel", &kernel, nb::arg("model"), nb::arg("x"), nb::arg("x2").none(), nb::kw_only(), nb::arg("reduce"),
              nb::arg("basis").none(), nb::arg("by"), nb::arg("pairs"), nb::arg("space"), nb::arg("conjugate"), nb::arg("method"),
-             nb::arg("precision"), nb::arg("out"), nb::arg("overwrite"), nb::arg("memory"), nb::arg("threads"),
+             nb::arg("precision"), nb::arg("out"), nb::arg("existing"), nb::arg("triangle"), nb::arg("memory"), nb::arg("threads"),
              nb::arg("progress").none());
   module.def("verify", &verify, nb::arg("model"), nb::arg("x"), nb::kw_only(), nb::arg("reduce"), nb::arg("precision"),
              nb::arg("memory"), nb::arg("threads"), nb::arg("progress").none());
-  module.def("spectrum", &spectrum, nb::arg("kernel"), nb::kw_only(), nb::arg("relative_error"), nb::arg("memory"), nb::arg("threads"),
+  module.def("spectrum", &spectrum, nb::arg("kernel").none(), nb::kw_only(), nb::arg("path"), nb::arg("relative_error"), nb::arg("memory"), nb::arg("threads"),
              nb::arg("progress").none());
 }
 

@@ -52,13 +52,13 @@ def product(
 ) -> tuple[dict[str, _Array], str]: ...
 def kernel(
     model: Model, x: _Array, x2: Optional[_Array], *, reduce: str, basis: Optional[_Array], by: str, pairs: str, space: str,
-    conjugate: str, method: str, precision: str, out: str, overwrite: bool, memory: int, threads: int, progress: _Progress,
+    conjugate: str, method: str, precision: str, out: str, existing: str, triangle: str, memory: int, threads: int, progress: _Progress,
 ) -> tuple[dict[str, _Array], str]: ...
 def verify(
     model: Model, x: _Array, *, reduce: str, precision: str, memory: int, threads: int, progress: _Progress
 ) -> tuple[str, str]: ...
 def spectrum(
-    kernel: _Array, *, relative_error: float, memory: int, threads: int, progress: _Progress
+    kernel: Optional[_Array], *, path: str, relative_error: float, memory: int, threads: int, progress: _Progress
 ) -> tuple[str, str]: ...
 
 class KernelOperator:

@@ -208,8 +208,8 @@ class Model:
     def kernel(
         self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, by: str = "total", pairs: str = "all",
         space: str = "samples", conjugate: str = "", method: str = "auto", precision: str = "auto",
-        out: Union[None, str, os.PathLike[str]] = None, overwrite: bool = False, memory: MemoryLike = None,
-        threads: Optional[int] = None, progress: ProgressLike = None,
+        out: Union[None, str, os.PathLike[str]] = None, overwrite: bool = False, resume: bool = False, triangle: str = "auto",
+        memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Kernel:
         """The empirical neural tangent kernel K[i,a,j,b] = sum_p df_a(x1_i)/dp df_b(x2_j)/dp.
 
@@ -220,22 +220,25 @@ class Model:
         pairs: "self": each sample with itself only. space: "parameters": R^T R, (P, P), of the reduced rows R.
         conjugate: the name of a value: the Gram matrix of its activations in place of the kernel.
         method: "structured", "jacobian", "product": different ways to the same numbers.
-        out: a .npy or .npz file. The array of the result is then mapped from the file; FILE.json describes it.
+        out: a .npy, .npz or .zarr; FILE.json describes it. The result's array is then mapped from the .npy, or is that of
+        zarr-python. A .zarr that was interrupted goes on with resume=True; it holds both triangles unless triangle="lower".
 
         >>> import numpy as np, tangra
         >>> model = tangra.chain("Chain(Dense(3 => 2, tanh))")
         >>> model.kernel(np.eye(3), reduce="full").shape
         (3, 2, 3, 2)
         """
-        path = _out_path(out, overwrite)
+        path = _out_path(out, overwrite or resume)
+        if triangle == "auto" and path.endswith(".zarr"):
+            triangle = "full"  # a reader that knows nothing of triangles sees NaN in the other one
         with arguments.Progress(progress) as callback:
             arrays, text = _core.kernel(
                 self._core, arguments.samples(x1, "x1"), None if x2 is None else arguments.samples(x2, "x2"),
                 reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"), by=by,
                 pairs=pairs, space=space, conjugate=conjugate, method=method, precision=precision, out=path,
-                overwrite=overwrite, memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                existing="resume" if resume else "replace" if overwrite else "refuse", triangle=triangle, memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
             )
-        return Kernel(_mapped(path) if path else arrays, text)
+        return Kernel((lambda: _stored(path)) if path else arrays, text)
 
     def operator(
         self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, precision: str = "auto",
@@ -284,19 +287,27 @@ class Model:
         return Verification(text, table)
 
 
-def _out_path(out: Union[None, str, os.PathLike[str]], overwrite: bool) -> str:
+def _out_path(out: Union[None, str, os.PathLike[str]], may_exist: bool) -> str:
     if out is None:
         return ""
     path = Path(out)
     if not path.absolute().parent.is_dir():
         raise FileNotFoundError(f"the folder of the result does not exist: {path.absolute().parent}")
     for file in (path, Path(f"{path}.json")):
-        if file.exists() and not overwrite:
+        if file.exists() and not may_exist:
             raise FileExistsError(f"{file} exists; choose another name, or replace it with overwrite=True")
     return str(path)
 
 
-def _mapped(path: str) -> dict[str, AnyArray]:
+def _stored(path: str) -> dict[str, AnyArray]:
+    """The arrays of a kernel's file by part."""
+    if path.endswith(".zarr"):
+        try:
+            import zarr
+        except ImportError as error:
+            raise ImportError(f"reading {path} needs the package zarr; tangra.spectrum(path) does without") from error
+        stored: Any = zarr.open(path, mode="r")
+        return dict(stored.arrays()) if isinstance(stored, zarr.Group) else {"total": stored}
     if path.endswith(".npz"):
         with np.load(path) as arrays:
             return dict(arrays)
@@ -325,6 +336,8 @@ def chain(
     Raises ValueError, with line and column, for what is wrong in the text, NotImplementedError for other layers.
     """
     is_file = weights is not None and not isinstance(weights, Mapping)
+    if isinstance(weights, Mapping) and (init is not None or seed is not None):
+        raise ValueError("weights: they are given, so that none are drawn; leave init and seed out")
     core = _core.load(
         text, init=init or "", seed=seed, parameterization=parameterization,
         weights=_existing(weights) if is_file else "",  # type: ignore[arg-type]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import html
 import json
-from collections.abc import Iterator, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional, Union
 
 import numpy as np
@@ -162,17 +163,32 @@ class Kernel(Description):
     diagonal; (N, ...) for ``pairs="self"``. ``parts`` holds the shares of layers or parameters, which add up to ``values``.
     """
 
-    def __init__(self, arrays: Mapping[str, AnyArray], text: str) -> None:
+    def __init__(self, arrays: Union[Mapping[str, AnyArray], Callable[[], Mapping[str, AnyArray]]], text: str) -> None:
         super().__init__(text)
-        self.parts: dict[str, AnyArray] = dict(arrays)
-        self.values: AnyArray = self.parts.pop("total")
+        self._arrays = arrays
+
+    def _all(self) -> Mapping[str, AnyArray]:
+        if callable(self._arrays):  # a file, which is opened when it is first looked at
+            self._arrays = self._arrays()
+        return self._arrays
+
+    @property
+    def values(self) -> AnyArray:
+        """The kernel itself: NumPy's array, or of a .zarr that of zarr-python."""
+        return self._all()["total"]
+
+    @property
+    def parts(self) -> dict[str, AnyArray]:
+        """By name of layer or parameter; empty with by="total"."""
+        return {name: part for name, part in self._all().items() if name != "total"}
 
     def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> AnyArray:
         if dtype is not None and np.dtype(dtype) != self.values.dtype:
             if copy is False:
                 raise ValueError(f"a kernel of {self.values.dtype} becomes one of {np.dtype(dtype)} by a copy only")
-            return self.values.astype(dtype)
-        return self.values.copy() if copy else self.values
+            return np.asarray(self.values).astype(dtype)
+        values: AnyArray = np.asarray(self.values)
+        return values.copy() if copy else values
 
     def __getitem__(self, key: Any) -> Any:
         return self.values[key]
@@ -182,7 +198,7 @@ class Kernel(Description):
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return self.values.shape
+        return tuple(self.info["shape"])
 
     @property
     def dtype(self) -> Any:
@@ -218,11 +234,12 @@ class Kernel(Description):
     @property
     def matrix(self) -> AnyArray:
         """The kernel as a matrix: (N1 * O, N2 * O) for full, rows sample by sample. A view."""
-        if self.values.ndim == 2:
-            return self.values
-        if self.values.ndim == 4:
-            n1, o1, n2, o2 = self.values.shape
-            return self.values.reshape(n1 * o1, n2 * o2)
+        values: AnyArray = np.asarray(self.values)
+        if values.ndim == 2:
+            return values
+        if values.ndim == 4:
+            n1, o1, n2, o2 = values.shape
+            return values.reshape(n1 * o1, n2 * o2)
         raise ValueError(f"a kernel with the axes {', '.join(self.axes)} is no matrix")
 
     def spectrum(self, *, memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None) -> Spectrum:
@@ -248,8 +265,8 @@ class Kernel(Description):
         statistics = self.info["statistics"]
         if statistics is not None:
             rows.append(("trace", f"{statistics['trace']:.6g}"))
-        if self.parts:
-            rows.append(("parts", ", ".join(self.parts)))
+        if len(self.info["parts"]) > 1:
+            rows.append(("parts", ", ".join(self.info["parts"])))
         if self.info["out"]:
             rows.append(("file", str(self.info["out"])))
         return rows
@@ -322,13 +339,19 @@ def spectrum(
 ) -> Spectrum:
     """All eigenvalues of a symmetric kernel, and whether it is positive definite as far as rounding lets one say.
 
-    kernel: a Kernel, or an array (n, n) or (N, O, N, O), float32 or float64; float32 entries are taken to be rounded.
+    kernel: a Kernel; an array (n, n) or (N, O, N, O), float32 or float64; or the path of a .npy or .zarr that tangra wrote.
     Raises ValueError for what is not square, symmetric and finite; ArithmeticError where LAPACK does not converge.
     """
     measured = kernel.measured_error if isinstance(kernel, Kernel) else None
+    if isinstance(kernel, Kernel) and kernel.info["out"]:
+        kernel = kernel.info["out"]
+    is_file = isinstance(kernel, (str, os.PathLike))
+    if is_file and not os.path.exists(kernel):
+        raise FileNotFoundError(f"the file is not there: {os.fspath(kernel)}")
     with arguments.Progress(progress) as callback:
         text, table = _core.spectrum(
-            arguments.array(np.asarray(kernel), "kernel"),
+            None if is_file else arguments.array(np.asarray(kernel), "kernel"),
+            path=os.fspath(kernel) if is_file else "",
             relative_error=0.0 if measured is None else measured["rms"],
             memory=arguments.memory(memory),
             threads=arguments.threads(threads),

@@ -53,7 +53,9 @@ def test_operators_keep_their_parameters(model64, x):
 
 
 def test_weights_from_a_dictionary_and_a_file(model, x, tmp_path):
-    again = tangra.chain(CHAIN, seed=9, weights=dict(model.parameters))
+    again = tangra.chain(CHAIN, weights=dict(model.parameters))
+    with pytest.raises(ValueError, match="none are drawn"):
+        tangra.chain(CHAIN, seed=9, weights=dict(model.parameters))
     np.testing.assert_array_equal(again(x), model(x))
     model.save(tmp_path / "w.npz")
     np.testing.assert_array_equal(tangra.chain(CHAIN, weights=tmp_path / "w.npz")(x), model(x))
@@ -165,6 +167,26 @@ def test_an_existing_file_is_kept(model, x, tmp_path):
     with pytest.raises(FileExistsError, match="overwrite=True"):
         model.kernel(x, reduce="sum", out=path)
     assert model.kernel(x, reduce="sum", out=path, overwrite=True).info["reduce"] == "sum"
+
+
+def test_an_interrupted_zarr_goes_on(tmp_path):
+    model = tangra.chain("Chain(Dense(60 => 200, tanh), Dense(200 => 10))")
+    x = np.random.default_rng(0).normal(size=(6000, 60))
+    path = tmp_path / "K.zarr"
+
+    def stop(what, done, total):
+        if done > 0.2 * total:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        model.kernel(x, reduce="trace", out=path, progress=stop)
+    assert path.is_dir()
+    with pytest.raises(FileExistsError, match="overwrite=True"):
+        model.kernel(x, reduce="trace", out=path)
+    kernel = model.kernel(x, reduce="trace", out=path, resume=True)
+    assert kernel.shape == (6000, 6000) and str(path) in repr(kernel)
+    pytest.importorskip("zarr", reason="zarr is not installed")
+    np.testing.assert_array_equal(np.asarray(kernel), model.kernel(x, reduce="trace").values)
 
 
 def test_progress(model64):

@@ -63,7 +63,8 @@ std::string machine() {
 
 Session::Session(const Resources& resources, const Caller& caller)
     : pool_(resources.threads),
-      memory_(resources.memory > 0 ? resources.memory : resident_memory() + free_memory() / 10 * 8),
+      memory_(resources.memory > 0 ? resources.memory
+                                   : (resources.whole_process ? resident_memory() : 0) + free_memory() / 10 * 8),
       whole_process_(resources.whole_process),
       context_{.pool = pool_, .memory = memory_, .progress = caller.progress, .cancelled = caller.cancelled},
       start_(Clock::now()),
