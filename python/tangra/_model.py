@@ -236,7 +236,8 @@ class Model:
                 self._core, arguments.samples(x1, "x1"), None if x2 is None else arguments.samples(x2, "x2"),
                 reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"), by=by,
                 pairs=pairs, space=space, conjugate=conjugate, method=method, precision=precision, out=path,
-                existing="resume" if resume else "replace" if overwrite else "refuse", triangle=triangle, memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                existing="resume" if resume else "replace" if overwrite else "refuse", triangle=triangle,
+                memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
             )
         return Kernel((lambda: _stored(path)) if path else arrays, text)
 
@@ -307,7 +308,8 @@ def _stored(path: str) -> dict[str, AnyArray]:
         except ImportError as error:
             raise ImportError(f"reading {path} needs the package zarr; tangra.spectrum(path) does without") from error
         stored: Any = zarr.open(path, mode="r")
-        return dict(stored.arrays()) if isinstance(stored, zarr.Group) else {"total": stored}
+        parts: dict[str, Any] = dict(stored.arrays()) if isinstance(stored, zarr.Group) else {"total": stored}
+        return parts
     if path.endswith(".npz"):
         with np.load(path) as arrays:
             return dict(arrays)
