@@ -1,13 +1,11 @@
 #include "commands.h"
 
-#include <filesystem>
 #include <memory>
 
 #include "data_sets.h"
 #include "progress.h"
 #include "signals.h"
 #include "tangra/base/error.h"
-#include "tangra/formats/atomic_file.h"
 #include "tangra/report/json.h"
 #include "tangra/report/terminal.h"
 #include "tangra/run/run.h"
@@ -30,32 +28,6 @@ template <class Result>
 void deliver(const Result& result, const Options& options) {
   write_standard_output(options.json ? report::json(result)
                                      : report::terminal(result, standard_output_style()));
-}
-
-/// The description that lies beside a kernel's file.
-std::string beside(const std::string& out) {
-  return out + ".json";
-}
-
-void check_beside(const run::KernelSpec& spec) {
-  std::error_code ignored;
-  if (spec.out.empty() || spec.existing != run::ExistingFile::refuse) return;
-  if (!std::filesystem::exists(beside(spec.out), ignored)) return;
-  throw Error(ErrorKind::usage, {.what = "the file exists",
-                                 .where = beside(spec.out),
-                                 .got = {},
-                                 .expected = {},
-                                 .cure = "Choose another name, or replace it with --force"});
-}
-
-void write_beside(const run::KernelResult& result) {
-  if (result.out.empty()) return;
-  std::error_code ignored;
-  const bool nothing_done = result.resumed && result.resumed->found == result.resumed->tiles;
-  if (nothing_done && std::filesystem::exists(beside(result.out), ignored)) return;  // it tells of the run that did it
-  formats::AtomicFile file(beside(result.out));
-  file.append(std::string_view(report::json(result)));
-  file.commit();
 }
 
 /// Tells before the first step of gradient descent that its learning rate is too large.
@@ -82,10 +54,10 @@ class Executor {
   }
   int operator()(const run::KernelSpec& spec) const {
     spec.validate();
-    check_beside(spec);
+    report::check_beside(spec);
     const auto result =
         with_progress(options_, [&](const run::Caller& caller) { return run::run_kernel(spec, caller); });
-    write_beside(result);
+    report::write_beside(result);
     return delivered(result);
   }
   int operator()(const PlanRequest& request) const {

@@ -24,7 +24,7 @@ std::optional<Shape> shape_of(const std::optional<nb::sequence>& lengths) {
 Model load_text(load::ModelSpec spec) {
   const nb::gil_scoped_release unlocked;
   spec.validate();
-  return {.graph = load::shared_model(spec), .text = spec.text};
+  return {.graph = load::shared_model(spec), .text = spec.text, .parameterization = spec.parameterization};
 }
 
 Model load_bytes(const nb::bytes& file, const std::string& source, const load::OnnxOptions& options, const std::string& params,
@@ -60,8 +60,20 @@ void set_parameters(Model& model, const nb::dict& arrays) {
                                      .got = std::string(name_of(array.type())), .expected = "float32 or float64", .cure = {}});
     }
     parameter.data = array.type() == DType::float16 ? Array(array.converted<float>()) : std::move(array);
+    parameter.initializer.clear();
   }
   model.graph = std::make_shared<const Graph>(std::move(graph));
+}
+
+/// A copy with all parameters in float64 or float32.
+Model in_type(const Model& model, bool in_double) {
+  Graph graph = *model.graph;
+  for (Parameter& parameter : graph.parameters) {
+    parameter.data = in_double ? Array(parameter.data.converted<double>()) : Array(parameter.data.converted<float>());
+  }
+  Model copy = model;
+  copy.graph = std::make_shared<const Graph>(std::move(graph));
+  return copy;
 }
 
 /// The parameters with these names, and no others, are learned; they come first, in this order.
@@ -125,6 +137,7 @@ void bind_model(nb::module_& module) {
       .def("learn", &learn, nb::arg("names"))
       .def("sharpen", &sharpen, nb::arg("values"))
       .def("copy", [](const Model& model) { return model; })
+      .def("in_type", &in_type, nb::arg("in_double"))
       .def_rw("text", &Model::text)
       .def_prop_ro("precision", [](const Model& model) { return std::string(name_of(model.graph->parameter_type())); })
       .def_prop_ro("input_shape", [](const Model& model) { return to_tuple(model.graph->shape(model.graph->inputs.front())); },

@@ -9,8 +9,9 @@ namespace tangra::python {
 struct Model {
   std::shared_ptr<const Graph> graph;
   std::string text;  ///< where it came from
+  std::string parameterization = "standard";
 
-  load::ModelSpec spec() const { return {.text = text, .graph = graph}; }
+  load::ModelSpec spec() const { return {.text = text, .parameterization = parameterization, .graph = graph}; }
 };
 
 void bind_model(nanobind::module_& module);

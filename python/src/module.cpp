@@ -9,7 +9,10 @@ NB_MODULE(_core, module) {
   tangra::python::translate_errors();
   tangra::python::bind_model(module);
   tangra::python::bind_data(module);
-  tangra::python::bind_runs(module);
+  tangra::python::bind_derivatives(module);
+  tangra::python::bind_kernels(module);
+  tangra::python::bind_answers(module);
+  tangra::python::bind_training(module);
   tangra::python::bind_operator(module);
   module.attr("__version__") = TANGRA_VERSION;
 }

@@ -4,9 +4,8 @@
 
 #include <mutex>
 
-#include "kernel_options.h"
+#include "running.h"
 #include "runs.h"
-#include "watch.h"
 
 namespace tangra::python {
 namespace {

@@ -10,21 +10,29 @@ Conventions (docs/math.md): nothing is divided by the number of samples, outputs
 ordered sample by sample.
 """
 
+from tangra._answers import InfiniteKernel, Linearisation, Plan, Prediction, Spectrum, Training
 from tangra._core import __version__
 from tangra._data import Samples, data
 from tangra._model import Model, Parameters, chain, load
-from tangra._results import Factors, Jacobian, Kernel, Spectrum, Summary, Verification, spectrum
+from tangra._operator import KernelOperator
+from tangra._results import Factors, Jacobian, Kernel, Summary, Verification, spectrum
 from tangra._torch import from_torch
 
 __all__ = [
     "Factors",
+    "InfiniteKernel",
     "Jacobian",
     "Kernel",
+    "KernelOperator",
+    "Linearisation",
     "Model",
     "Parameters",
+    "Plan",
+    "Prediction",
     "Samples",
     "Spectrum",
     "Summary",
+    "Training",
     "Verification",
     "__version__",
     "chain",

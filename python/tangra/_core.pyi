@@ -26,6 +26,7 @@ class Model:
     def learn(self, names: Sequence[str]) -> None: ...
     def sharpen(self, values: Sequence[float]) -> None: ...
     def copy(self) -> Model: ...
+    def in_type(self, in_double: bool) -> Model: ...
 
 def load(
     text: str, *, init: str = ..., seed: Optional[int] = ..., parameterization: str = ..., weights: str = ..., params: str = ...,
@@ -57,9 +58,37 @@ def kernel(
 def verify(
     model: Model, x: _Array, *, reduce: str, precision: str, memory: int, threads: int, progress: _Progress
 ) -> tuple[str, str]: ...
-def spectrum(
-    kernel: Optional[_Array], *, path: str, relative_error: float, memory: int, threads: int, progress: _Progress
+def plan(
+    model: Model, x: _Array, x2: Optional[_Array], *, reduce: str, basis: Optional[_Array], by: str, method: str,
+    precision: str, memory: int, threads: int, progress: _Progress,
 ) -> tuple[str, str]: ...
+def spectrum(
+    kernel: Optional[_Array], *, path: str, relative_error: float, labels: Optional[_Array], top: int, vectors: bool,
+    density: bool, tolerance: float, memory: int, threads: int, progress: _Progress,
+) -> tuple[dict[str, _Array], str, str]: ...
+def network_spectrum(
+    model: Model, x: _Array, *, labels: Optional[_Array], reduce: str, basis: Optional[_Array], space: str, top: int,
+    vectors: bool, density: bool, without_matrix: bool, tolerance: float, precision: str, memory: int, threads: int,
+    progress: _Progress,
+) -> tuple[dict[str, _Array], str, str]: ...
+def predict(
+    model: Model, x: _Array, *, labels: Optional[_Array], targets: Optional[_Array], x_test: _Array,
+    test_labels: Optional[_Array], reduce: str, ridges: Sequence[float], prior: str, solver: str, variance: bool,
+    precision: str, memory: int, threads: int, progress: _Progress,
+) -> tuple[dict[str, _Array], str, str]: ...
+def infinite(
+    model: Model, x: _Array, x2: Optional[_Array], *, kind: str, compare: bool, memory: int, threads: int,
+    progress: _Progress,
+) -> tuple[dict[str, _Array], str, str]: ...
+def linearise(
+    model: Model, x: _Array, labels: _Array, x_test: _Array, test_labels: _Array, *, loss: str, rate: float, steps: int,
+    points: int, precision: str, memory: int, threads: int, progress: _Progress,
+) -> tuple[dict[str, _Array], str, str]: ...
+def train(
+    model: Model, x: _Array, labels: _Array, x_test: Optional[_Array], test_labels: Optional[_Array], *, loss: str,
+    optimizer: str, rate: float, momentum: float, epochs: int, batch_size: int, shuffle_seed: int, evaluate_every: int,
+    kernel_every: int, kernel_samples: int, reduce: str, precision: str, memory: int, threads: int, progress: _Progress,
+) -> tuple[dict[str, _Array], str, str]: ...
 
 class KernelOperator:
     def __init__(

@@ -12,8 +12,9 @@ import numpy as np
 from tangra import _arguments as arguments
 from tangra import _core
 from tangra._arguments import AnyArray, MemoryLike, ProgressLike, ReduceLike
+from tangra._analysis import Analysis
 from tangra._operator import KernelOperator
-from tangra._results import Jacobian, Kernel, Spectrum, Summary, Verification
+from tangra._results import Jacobian, Kernel, Summary
 
 
 class Parameters(MutableMapping[str, AnyArray]):
@@ -74,7 +75,7 @@ def _names(names: Union[str, Sequence[str]]) -> list[str]:
     return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
-class Model:
+class Model(Analysis):
     """A network, made by chain(), load() or from_torch().
 
     Samples x are (N, ...) arrays of real numbers: NumPy's, or others by DLPack. Where their entries agree in number with
@@ -125,10 +126,14 @@ class Model:
 
     def astype(self, dtype: Any) -> Model:
         """A copy with all parameters rounded to float32, or widened to float64."""
-        copy = self._core.copy()
-        names = copy.names(frozen=False) + copy.names(frozen=True)
-        copy.set({name: copy.get(name).astype(np.dtype(dtype)) for name in names})
-        return Model(copy)
+        name = np.dtype(dtype).name
+        if name not in ("float32", "float64"):
+            raise ValueError(f"dtype: expected float32 or float64; got {name}")
+        return Model(self._core.in_type(in_double=name == "float64"))
+
+    def copy(self) -> Model:
+        """A network of its own with the same parameters."""
+        return Model(self._core.copy())
 
     def save(self, path: Union[str, os.PathLike[str]]) -> None:
         """Writes the parameters, also the frozen ones, to a .npz or .safetensors file, for ``weights`` of chain()."""
@@ -263,29 +268,6 @@ class Model:
                 )
 
         return KernelOperator(make, symmetric=columns is None)
-
-    def spectrum(
-        self, x: Any, *, reduce: ReduceLike = None, precision: str = "auto", memory: MemoryLike = None,
-        threads: Optional[int] = None, progress: ProgressLike = None,
-    ) -> Spectrum:
-        """Eigenvalues of the kernel of x, and the verdict on its definiteness."""
-        kernel = self.kernel(x, reduce=reduce, precision=precision, memory=memory, threads=threads, progress=progress)
-        return kernel.spectrum(memory=memory, threads=threads, progress=progress)
-
-    def verify(
-        self, x: Any, *, reduce: ReduceLike = "full", precision: str = "float64", memory: MemoryLike = None,
-        threads: Optional[int] = None, progress: ProgressLike = None,
-    ) -> Verification:
-        """Every way to the kernel of x against every other and against finite differences: take a few samples.
-
-        Disagreement is a result (``agree``, and the truth of the result), not an error.
-        """
-        with arguments.Progress(progress) as callback:
-            text, table = _core.verify(
-                self._core, arguments.samples(x), reduce=arguments.reduction(reduce), precision=precision,
-                memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
-            )
-        return Verification(text, table)
 
 
 def _out_path(out: Union[None, str, os.PathLike[str]], may_exist: bool) -> str:

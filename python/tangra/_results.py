@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import html
-import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Optional, Union
@@ -12,61 +10,9 @@ import numpy as np
 
 from tangra import _arguments as arguments
 from tangra import _core
+from tangra._answers import Spectrum
 from tangra._arguments import AnyArray, MemoryLike, ProgressLike
-
-
-def _axes(axes: Any) -> Any:
-    if axes is not None:
-        return axes
-    try:
-        import matplotlib.pyplot as plt
-    except ImportError as error:
-        raise ImportError("plot() needs the package matplotlib") from error
-    return plt.gca()
-
-
-class Description:
-    """The facts of a run, as ``--json`` of the program gives them: read once, when they are first asked for."""
-
-    def __init__(self, text: str) -> None:
-        self._text = text
-        self._info: Optional[dict[str, Any]] = None
-
-    @property
-    def info(self) -> dict[str, Any]:
-        """Everything that is known of the run: the same fields as in the program's .json."""
-        if self._info is None:
-            self._info = json.loads(self._text)
-        return self._info
-
-    def _rows(self) -> list[tuple[str, str]]:
-        return []
-
-    def __repr__(self) -> str:
-        rows = self._rows()
-        width = max((len(name) for name, _ in rows), default=0)
-        return "\n".join([type(self).__name__, *(f"  {name:<{width}}  {value}" for name, value in rows)])
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr><th style='text-align:left'>{html.escape(name)}</th><td>{html.escape(value)}</td></tr>"
-            for name, value in self._rows()
-        )
-        return f"<table><caption>{type(self).__name__}</caption>{rows}</table>"
-
-
-class Table(Description):
-    """A result that the program prints as a table."""
-
-    def __init__(self, text: str, table: str) -> None:
-        super().__init__(text)
-        self.table = table
-
-    def __repr__(self) -> str:
-        return self.table.rstrip("\n")
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(self.table)}</pre>"
+from tangra._description import Description, Table, axes_or_current
 
 
 class Summary(Table):
@@ -109,51 +55,6 @@ class Verification(Table):
 
     def __bool__(self) -> bool:
         return self.agree
-
-
-class Spectrum(Table):
-    """The eigenvalues of a kernel and what they say.
-
-    ``eigenvalues`` stand largest first; below ``rounding_bound`` one cannot be told from 0.
-    """
-
-    @property
-    def eigenvalues(self) -> AnyArray:
-        return np.array(self.info["eigenvalues"], dtype=np.float64)
-
-    @property
-    def verdict(self) -> str:
-        """"positive definite", "semidefinite within rounding" or "not positive semidefinite"."""
-        return str(self.info["verdict"])
-
-    @property
-    def rounding_bound(self) -> float:
-        return float(self.info["rounding_bound"])
-
-    @property
-    def condition(self) -> float:
-        """Largest by smallest; infinite where the smallest is not positive."""
-        condition = self.info["condition"]
-        return float("inf") if condition is None else float(condition)
-
-    @property
-    def effective_rank(self) -> float:
-        return float(self.info["effective_rank"])
-
-    def plot(self, axes: Any = None) -> Any:
-        """The eigenvalues in order on a logarithmic scale, with the rounding bound; gives matplotlib's axes back."""
-        axes = _axes(axes)
-        values = self.eigenvalues
-        places = np.arange(1, len(values) + 1)
-        positive = values > 0
-        axes.semilogy(places[positive], values[positive], ".", label="eigenvalues")
-        if not positive.all():
-            axes.semilogy(places[~positive], -values[~positive], "x", label="negative ones, as -λ")
-        axes.axhline(self.rounding_bound, linestyle=":", label="rounding bound")
-        axes.set_xlabel("place")
-        axes.set_ylabel("eigenvalue")
-        axes.legend()
-        return axes
 
 
 class Kernel(Description):
@@ -242,13 +143,19 @@ class Kernel(Description):
             return values.reshape(n1 * o1, n2 * o2)
         raise ValueError(f"a kernel with the axes {', '.join(self.axes)} is no matrix")
 
-    def spectrum(self, *, memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None) -> Spectrum:
-        """Eigenvalues and the verdict on definiteness, with the measured error of the entries counted in."""
-        return spectrum(self, memory=memory, threads=threads, progress=progress)
+    def spectrum(
+        self, *, top: int = 0, labels: Any = None, vectors: bool = False, density: bool = False, tolerance: float = 0.0,
+        memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
+    ) -> Spectrum:
+        """Eigenvalues and the verdict on definiteness, with the measured error of the entries counted in: tangra.spectrum."""
+        return spectrum(
+            self, top=top, labels=labels, vectors=vectors, density=density, tolerance=tolerance, memory=memory, threads=threads,
+            progress=progress,
+        )
 
     def plot(self, axes: Any = None) -> Any:
         """The matrix as a picture; gives matplotlib's axes back."""
-        axes = _axes(axes)
+        axes = axes_or_current(axes)
         picture = axes.imshow(self.matrix)
         axes.figure.colorbar(picture, ax=axes)
         axes.set_title(f"{self.reduce}, {self.precision}")
@@ -335,12 +242,21 @@ class Jacobian(Description, Mapping[str, Union[AnyArray, Factors]]):
 
 
 def spectrum(
-    kernel: Any, *, memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None
+    kernel: Any, *, top: int = 0, labels: Any = None, vectors: bool = False, density: bool = False, tolerance: float = 0.0,
+    memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
 ) -> Spectrum:
-    """All eigenvalues of a symmetric kernel, and whether it is positive definite as far as rounding lets one say.
+    """Eigenvalues of a symmetric kernel, and whether it is positive definite as far as rounding lets one say.
 
-    kernel: a Kernel; an array (n, n) or (N, O, N, O), float32 or float64; or the path of a .npy or .zarr that tangra wrote.
+    kernel: a Kernel; an array (n, n) or (N, O, N, O), float32 or float64; or the path of a .npy or .zarr that tangra wrote,
+    which may be larger than memory where ``top`` is given. top: how many of the largest; 0: all.
+    labels: (N,) integers of 0 or more: how the kernel aligns with them. vectors: keep the eigenvectors too.
+    density: count the eigenvalues by size. tolerance: of residuals, as a share of the largest; 0: from the arithmetic.
+
     Raises ValueError for what is not square, symmetric and finite; ArithmeticError where LAPACK does not converge.
+
+    >>> import numpy as np, tangra
+    >>> tangra.spectrum(np.diag([3.0, 2.0, 1.0])).eigenvalues
+    array([3., 2., 1.])
     """
     measured = kernel.measured_error if isinstance(kernel, Kernel) else None
     if isinstance(kernel, Kernel) and kernel.info["out"]:
@@ -349,12 +265,12 @@ def spectrum(
     if is_file and not os.path.exists(kernel):
         raise FileNotFoundError(f"the file is not there: {os.fspath(kernel)}")
     with arguments.Progress(progress) as callback:
-        text, table = _core.spectrum(
-            None if is_file else arguments.array(np.asarray(kernel), "kernel"),
-            path=os.fspath(kernel) if is_file else "",
-            relative_error=0.0 if measured is None else measured["rms"],
-            memory=arguments.memory(memory),
-            threads=arguments.threads(threads),
-            progress=callback,
+        return Spectrum(
+            *_core.spectrum(
+                None if is_file else arguments.array(np.asarray(kernel), "kernel"), path=os.fspath(kernel) if is_file else "",
+                relative_error=0.0 if measured is None else measured["rms"],
+                labels=None if labels is None else arguments.array(labels, "labels"), top=top, vectors=vectors,
+                density=density, tolerance=tolerance, memory=arguments.memory(memory), threads=arguments.threads(threads),
+                progress=callback,
+            )
         )
-    return Spectrum(text, table)

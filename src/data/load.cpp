@@ -128,7 +128,9 @@ DataSet load(const DataSpec& spec) {
   set.total = source.count;
   Rows rows = source.read(begin, end);
   set.files = std::move(rows.files);
-  if (!spec.labels_file.empty()) {
+  if (spec.labels_array) {
+    set.labels = selected_labels(memory_source(spec.labels_file, *spec.labels_array), source.count, begin, end);
+  } else if (!spec.labels_file.empty()) {
     set.labels = labels_from_file(spec.labels_file, source.count, begin, end);
     set.files.push_back(spec.labels_file);
   } else if (rows.labels) {

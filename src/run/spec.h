@@ -146,6 +146,8 @@ struct SpectrumSpec {
   bool density = false;                  ///< count eigenvalues by size; without K an estimate
   double tolerance = 0;                  ///< of residuals, as a share of the largest; 0: from the arithmetic
   std::string labels_file;               ///< of the samples of a kernel's file; those of data are data.labels_file
+  std::optional<Array> labels_array;     ///< in place of the file, which then only names them in messages
+  bool vectors = false;                  ///< keep the eigenvectors in the result
   std::string out;                       ///< .npz of eigenvalues, eigenvectors and residuals; may be empty
   ExistingFile existing = ExistingFile::refuse;
   Resources resources;
@@ -172,6 +174,7 @@ struct PredictSpec {
   std::string reduce;          ///< as of a kernel, without diagonal; may be empty where O = 1
   std::vector<double> ridges;  ///< added to the diagonal of K; of several the one with the least leave-one-out error
   std::string targets;         ///< .npy or .csv of (N, C) numbers in place of labels
+  std::optional<Array> targets_array = {};  ///< in place of the file, which then only names it in messages
   PriorMean prior = PriorMean::zero;
   Solver solver = Solver::automatic;
   bool variance = false;  ///< of every prediction, into the .npz

@@ -117,8 +117,13 @@ class SpectrumRun {
     result_.precision = name_of(type);
     const Index n = side_of(shape, result_.source);
     if (shape.rank() == 4) outputs_ = shape[1];
-    if (!spec_.labels_file.empty()) labels_ = data::load_labels(spec_.labels_file, n / outputs_);
-    if (spec_.labels_file.empty()) result_.labels_note = "no labels were given";
+    if (spec_.labels_array) {
+      labels_ = data::take_labels(*spec_.labels_array, spec_.labels_file, n / outputs_);
+    } else if (!spec_.labels_file.empty()) {
+      labels_ = data::load_labels(spec_.labels_file, n / outputs_);
+    } else {
+      result_.labels_note = "no labels were given";
+    }
     options_.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
     return n;
   }
@@ -203,7 +208,7 @@ class SpectrumRun {
     options_.krylov.count = std::min(spec_.top, n);
     if (spec_.tolerance > 0) options_.krylov.tolerance = spec_.tolerance;
     const bool by_samples = result_.space == "samples";
-    options_.vectors = spec_.residuals && by_samples && (labels_ || !spec_.out.empty());
+    options_.vectors = spec_.residuals && by_samples && (labels_ || spec_.vectors || !spec_.out.empty());
     if (!lists_all(n)) {
       result_.spectrum = analysis::top_spectrum(matrix<const double>(entries.data(), n, n), options_, context_);
       session_.step("eigenvalues");
@@ -357,8 +362,11 @@ class SpectrumRun {
 
   void write() {
     analysis::Spectrum& spectrum = result_.spectrum;
+    const auto listed = static_cast<Index>(spectrum.eigenvalues.size());
+    if (spectrum.vectors.size() > 0) {
+      spectrum.vectors.reshape(Shape{listed, spectrum.vectors.size() / std::max<Index>(1, listed)});
+    }
     if (!spec_.out.empty()) {
-      const auto listed = static_cast<Index>(spectrum.eigenvalues.size());
       const auto array = [](const std::vector<double>& values) {
         Tensor<double> tensor(Shape{static_cast<Index>(values.size())});
         std::ranges::copy(values, tensor.begin());
@@ -366,14 +374,11 @@ class SpectrumRun {
       };
       std::vector<NamedArray> arrays{{"eigenvalues", array(spectrum.eigenvalues)}};
       if (!spectrum.residuals.empty()) arrays.push_back({"residuals", array(spectrum.residuals)});
-      if (spectrum.vectors.size() > 0) {
-        spectrum.vectors.reshape(Shape{listed, spectrum.vectors.size() / std::max<Index>(1, listed)});
-        arrays.push_back({"eigenvectors", Array(spectrum.vectors)});
-      }
+      if (spectrum.vectors.size() > 0) arrays.push_back({"eigenvectors", Array(spectrum.vectors)});
       write_arrays(spec_.out, arrays);
       session_.step("write");
     }
-    spectrum.vectors = {};
+    if (!spec_.vectors) spectrum.vectors = {};
   }
 
   const SpectrumSpec& spec_;
