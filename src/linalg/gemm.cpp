@@ -44,6 +44,8 @@ class GemmJob {
         pool_(pool) {
     // Few rows use each entry of the right factor too seldom to pack what can be loaded as it lies.
     direct_ = right.row_stride == 1 && left.rows <= 2 * kernels_.left_rows;
+    ahead_ = right.rows <= turned_block && left.rows * left.columns > right_entries / 2;
+    if (ahead_ && left.column_stride != 1) chain_block_ = 128;
     const Index threads = pool == nullptr ? 1 : pool->size();
     const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
     block_rows_ = row_block(left.rows, mr, gemm_chain_block * static_cast<Index>(sizeof(T)));
@@ -100,8 +102,8 @@ class GemmJob {
 
   void pack_right_panel(Index p, Index place) {
     const Index height = kernels_.right_rows, rows = std::min(height, columns_ - p * height);
-    for (Index k = 0; k < length_; k += gemm_chain_block) {
-      const Index length = std::min(gemm_chain_block, length_ - k);
+    for (Index k = 0; k < length_; k += chain_block_) {
+      const Index length = std::min(chain_block_, length_ - k);
       kernels_.pack_right(right_.block(column_ + p * height, k_ + k, rows, length),
                           right_panel(place, k, length));
     }
@@ -137,39 +139,54 @@ class GemmJob {
     const Index mr = kernels_.left_rows;
     Index k = 0;
     do {
-      const Index length = std::min(gemm_chain_block, length_ - k);
+      const Index length = std::min(chain_block_, length_ - k);
       T* left = scratch<T>(left_panels, round_up(row_end - row, mr) * length);
-      for (Index r = row; r < row_end; r += mr) {
-        kernels_.pack_left(left_.block(r, k_ + k, std::min(mr, row_end - r), length),
-                           left + (r - row) * length);
-      }
       for (Index c = column; c < column_end; c += kernels_.right_rows) {
         const Index width = std::min(kernels_.right_rows, out.columns - (c - column));
-        multiply_panel(c, k, length, left, out.block(0, c - column, row_end - row, width));
+        for (Index r = row; r < row_end; r += mr) {
+          T* panel = left + (r - row) * length;
+          const Index rows = std::min(mr, row_end - r);
+          if (c == column) kernels_.pack_left(left_.block(r, k_ + k, rows, length), panel);
+          multiply_panel({r, c, k, length}, panel, out.block(r - row, c - column, rows, width));
+        }
       }
       k += length;
     } while (k < length_);
   }
 
-  void multiply_panel(Index column, Index k, Index length, const T* left, MatrixView<T> panel) {
-    const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
-    const bool as_it_lies = direct_ && column + nr <= columns_;
-    ChainStep<T> step = {.k = length};
-    step.right =
-        as_it_lies ? &right_(column_ + column, k_ + k) : right_panel(direct_ ? 0 : column / nr, k, length);
+  struct Step {
+    Index row, column, k, length;
+  };
+
+  void multiply_panel(const Step& at, const T* left, MatrixView<T> out) {
+    const Index nr = kernels_.right_rows;
+    const bool as_it_lies = direct_ && at.column + nr <= columns_;
+    ChainStep<T> step = {.k = at.length, .rows = out.rows, .left = left};
+    step.right = as_it_lies ? &right_(column_ + at.column, k_ + at.k) : right_panel(direct_ ? 0 : at.column / nr, at.k, at.length);
     step.right_stride = as_it_lies ? right_.column_stride : nr;
-    step.from_zero = k_ + k == 0 && !accumulate_;
-    for (Index r = 0; r < panel.rows; r += mr) {
-      step.rows = std::min(mr, panel.rows - r);
-      step.left = left + r * length;
-      const MatrixView<T> out = panel.block(r, 0, step.rows, panel.columns);
-      if (out.columns == nr) {
-        step.out = out.data;
-        step.out_stride = out.row_stride;
-        kernels_.chain(step);
-      } else {
-        multiply_edge(step, out);
-      }
+    step.from_zero = k_ + at.k == 0 && !accumulate_;
+    if (ahead_ && at.column == 0) fetch_ahead(at, step);
+    if (out.columns == nr) {
+      step.out = out.data;
+      step.out_stride = out.row_stride;
+      kernels_.chain(step);
+    } else {
+      multiply_edge(step, out);
+    }
+  }
+
+  /// The panel below: a cache line of every row in turn, or the entries of one k after another.
+  void fetch_ahead(const Step& at, ChainStep<T>& step) const {
+    const Index row = std::min(at.row + kernels_.left_rows, left_.rows - 1), line = 16;
+    step.columns = columns_;
+    if (left_.column_stride == 1) {
+      step.ahead = &left_(row, k_ + at.k);
+      step.ahead_near = std::min(line, left_.rows - row) == line ? left_.row_stride : 0;
+      step.ahead_far = line;
+    } else {
+      step.ahead = &left_(std::min(row + kernels_.left_rows, left_.rows) - 1, k_ + at.k);
+      step.ahead_near = left_.column_stride;
+      step.ahead_far = line * left_.column_stride;
     }
   }
 
@@ -191,7 +208,9 @@ class GemmJob {
   MatrixView<const T> left_, right_;
   MatrixView<T> out_;
   bool accumulate_, direct_ = false;
+  bool ahead_ = false;  // the left factor comes from memory, and is used too seldom to hide that
   ThreadPool* pool_;  // null: the calling thread alone
+  Index chain_block_ = gemm_chain_block;
   Index block_rows_ = 0, block_columns_ = 0, chunk_columns_ = 0, depth_ = 0;
   Index column_ = 0, columns_ = 0, k_ = 0, length_ = 0;  // the chunk in work: its columns, its part of k
   Index padded_columns_ = 0;
@@ -206,7 +225,7 @@ bool transposed_is_cheaper(MatrixView<const T> a, MatrixView<const T> b) {
   const bool direct = b.column_stride == 1 && a.rows <= 2 * micro_kernels<T>().left_rows;
   constexpr Index in_cache = 8, in_memory = 48;  // to pack one entry
   const auto packing = [&](Index rows) { return rows * a.columns * static_cast<Index>(sizeof(T)) > (1 << 20) ? in_memory : in_cache; };
-  const Index as_it_is = a.rows * round_up(b.columns, width) + (direct ? 0 : b.columns * packing(b.columns));
+  const Index as_it_is = a.rows * round_up(b.columns, width) + (direct && packing(b.columns) == in_cache ? 0 : b.columns * packing(b.columns));
   const Index turned = b.columns * round_up(a.rows, width) + a.rows * packing(a.rows);
   return 5 * turned < 4 * as_it_is;  // a transposed result costs a copy
 }

@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "hwy/cache_control.h"
 #include "hwy/highway.h"
 #include "tangra/linalg/simd/micro_kernel.h"
 
@@ -187,6 +188,35 @@ void finish_rows(const FinishStep<T>& step) {
   write_tile<T, H>(step, sums);
 }
 
+/// A chain of full height and V vectors, while memory of which the next left panel is packed is on its way.
+template <class T, int V>
+void chain_ahead(const ChainStep<T>& step) {
+  Vector<T> sums[left_rows][V];
+  TANGRA_UNROLL for (int i = 0; i < left_rows; ++i) {
+    TANGRA_UNROLL for (int v = 0; v < V; ++v) {
+      sums[i][v] = step.from_zero ? broadcast(T{0}) : load(step.out + i * step.out_stride + v * lanes<T>);
+    }
+  }
+  const T* HWY_RESTRICT left = step.left;
+  const T* HWY_RESTRICT right = step.right;
+  const T* ahead = step.ahead;
+  constexpr Index group = 16;
+  for (Index k = 0; k < step.k; ++k) {
+    hwy::Prefetch(ahead + k % group * step.ahead_near + k / group * step.ahead_far);
+    Vector<T> b[V];
+    TANGRA_UNROLL for (int v = 0; v < V; ++v) b[v] = load(right + v * lanes<T>);
+    TANGRA_UNROLL for (int i = 0; i < left_rows; ++i) {
+      const Vector<T> a = broadcast(left[i]);
+      TANGRA_UNROLL for (int v = 0; v < V; ++v) sums[i][v] = fused(a, b[v], sums[i][v]);
+    }
+    left += left_rows;
+    right += step.right_stride;
+  }
+  TANGRA_UNROLL for (int i = 0; i < left_rows; ++i) {
+    TANGRA_UNROLL for (int v = 0; v < V; ++v) store(sums[i][v], step.out + i * step.out_stride + v * lanes<T>);
+  }
+}
+
 /// One function for each height, so that no row is computed in vain.
 template <class T, int... Below>
 void chain_any(const ChainStep<T>& step, std::integer_sequence<int, Below...>) {
@@ -195,6 +225,9 @@ void chain_any(const ChainStep<T>& step, std::integer_sequence<int, Below...>) {
 }
 template <class T>
 void chain(const ChainStep<T>& step) {
+  if (step.ahead != nullptr && step.rows == left_rows) {
+    return step.columns <= lanes<T> ? chain_ahead<T, 1>(step) : chain_ahead<T, vectors>(step);
+  }
   chain_any<T>(step, std::make_integer_sequence<int, left_rows>());
 }
 template <class T, int... Below>

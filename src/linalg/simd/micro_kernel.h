@@ -16,6 +16,11 @@ struct ChainStep {
   T* out = nullptr;
   Index out_stride = 0;
   bool from_zero = true;
+  /// Where not null, entry k % 16 * ahead_near + k / 16 * ahead_far from here is fetched into the cache at step k; then what
+  /// lies beyond the first `columns` columns is of no interest. (Without right_offsets.)
+  const T* ahead = nullptr;
+  Index ahead_near = 0, ahead_far = 0;
+  Index columns = 0;
 };
 
 /// The end of one product of a tile. With chain[i, j] = start[i, j] (0 where null) continued over k as in
