@@ -1,6 +1,5 @@
 #include "commands.h"
 
-#include <filesystem>
 #include <memory>
 
 #include "data_sets.h"
@@ -33,32 +32,6 @@ void deliver(const Result& result, const Options& options) {
                                      : report::terminal(result, standard_output_style()));
 }
 
-/// The description that lies beside a kernel's file.
-std::string beside(const std::string& out) {
-  return out + ".json";
-}
-
-void check_beside(const run::KernelSpec& spec) {
-  std::error_code ignored;
-  if (spec.out.empty() || spec.existing != run::ExistingFile::refuse) return;
-  if (!std::filesystem::exists(beside(spec.out), ignored)) return;
-  throw Error(ErrorKind::usage, {.what = "the file exists",
-                                 .where = beside(spec.out),
-                                 .got = {},
-                                 .expected = {},
-                                 .cure = "Choose another name, or replace it with --force"});
-}
-
-void write_beside(const run::KernelResult& result) {
-  if (result.out.empty()) return;
-  std::error_code ignored;
-  const bool nothing_done = result.resumed && result.resumed->found == result.resumed->tiles;
-  if (nothing_done && std::filesystem::exists(beside(result.out), ignored)) return;  // it tells of the run that did it
-  formats::AtomicFile file(beside(result.out));
-  file.append(std::string_view(report::json(result)));
-  file.commit();
-}
-
 /// Tells before the first step of gradient descent that its learning rate is too large.
 run::BoundObserver warn_of_rate(const run::TrainSpec& spec) {
   return [spec](const run::RateBound& bound) {
@@ -83,10 +56,10 @@ class Executor {
   }
   int operator()(const run::KernelSpec& spec) const {
     spec.validate();
-    check_beside(spec);
+    report::check_beside(spec);
     const auto result =
         with_progress(options_, [&](const run::Caller& caller) { return run::run_kernel(spec, caller); });
-    write_beside(result);
+    report::write_beside(result);
     return delivered(result);
   }
   int operator()(const PlanRequest& request) const {

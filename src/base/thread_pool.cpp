@@ -1,6 +1,7 @@
 #include "tangra/base/thread_pool.h"
 
 #include <sched.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -38,6 +39,21 @@ struct ThreadPool::State {
   std::exception_ptr failure;
   bool stopping = false;
   std::vector<std::jthread> workers;
+  const pid_t process = getpid();
+
+  void start(int total) {
+    for (int worker = 1; worker < total; ++worker) workers.emplace_back([this, worker] { serve(worker); });
+  }
+
+  /// The child of a fork has none of the workers, and whoever held a mutex is gone with them: it starts afresh. The
+  /// parent's state is given up, as it can neither be used nor destroyed there.
+  static void renew_after_fork(std::unique_ptr<State>& state) {
+    if (state->process == getpid()) return;
+    const int total = static_cast<int>(state->workers.size()) + 1;
+    static_cast<void>(state.release());
+    state = std::make_unique<State>();
+    state->start(total);
+  }
 
   void take_items(int worker) {
     const int outer = std::exchange(current_worker, worker);
@@ -70,13 +86,14 @@ struct ThreadPool::State {
 };
 
 ThreadPool::ThreadPool(int threads) : state_(std::make_unique<State>()) {
-  const int total = threads > 0 ? threads : usable_cores();
-  for (int worker = 1; worker < total; ++worker) {
-    state_->workers.emplace_back([state = state_.get(), worker] { state->serve(worker); });
-  }
+  state_->start(threads > 0 ? threads : usable_cores());
 }
 
 ThreadPool::~ThreadPool() {
+  if (state_->process != getpid()) {
+    static_cast<void>(state_.release());
+    return;
+  }
   {
     const std::lock_guard lock(state_->mutex);
     state_->stopping = true;
@@ -105,6 +122,7 @@ void ThreadPool::parallel_for(Index count, const std::function<void(Index, int)>
     current_worker = outer;
     return;
   }
+  State::renew_after_fork(state_);
   State& state = *state_;
   const std::lock_guard call(state.call_mutex);
   {

@@ -23,6 +23,10 @@ struct DataSpec {
   /// "MEAN[,..]:STD[,..]", one or one for each channel (axis 1): (x - mean) / std, behind the scaling.
   std::optional<std::string> normalize = {};
   std::string labels_file = {};  ///< integers for all samples or for the selected; may be empty
+  /// Samples in memory, (N, ...), taken as they are (bytes too) unless `scale` or `normalize` says otherwise; `source`
+  /// then only names them in messages.
+  std::optional<Array> array = {};
+  std::optional<Array> labels_array = {};  ///< in place of the file, which then only names them in messages
 };
 
 struct DataSet {
@@ -54,5 +58,7 @@ std::optional<std::vector<Index>> selected_labels(const DataSpec& spec);
 /// Labels for `samples` samples from a file of integers. Throws Error(input) where it holds another number of them, or
 /// something else than integers of 0 or more.
 std::vector<Index> load_labels(const std::string& file, Index samples);
+/// The same from an array in memory, which `name` names in messages.
+std::vector<Index> take_labels(const Array& labels, const std::string& name, Index samples);
 
 }  // namespace tangra::data

@@ -27,11 +27,11 @@ double divisor_of(DType type) {
   return type == DType::uint8 ? 255 : 1;
 }
 
-/// An array that had to be read as a whole.
-Source array_source(const std::string& name, const std::string& file, const Array& array) {
-  const auto read = [array, file](Index begin, Index end) {
+/// An array that is in memory, or had to be read as a whole from these files.
+Source array_source(const std::string& name, std::vector<std::string> files, const Array& array) {
+  const auto read = [array, files = std::move(files)](Index begin, Index end) {
     const bool all = begin == 0 && end == array.shape()[0];
-    return Rows{.inputs = all ? array : array.rows(begin, end), .labels = {}, .files = {file}};
+    return Rows{.inputs = all ? array : array.rows(begin, end), .labels = {}, .files = files};
   };
   return {.name = name,
           .count = first_length(array.shape(), name),
@@ -76,7 +76,7 @@ std::string usual_key(const std::string& file) {
 }
 
 Source npz_source(const std::string& file, const std::string& key) {
-  return array_source(file + ":" + key, file, formats::read_npz(file, key));
+  return array_source(file + ":" + key, {file}, formats::read_npz(file, key));
 }
 
 /// The label file that lies beside an IDX file of pictures under the usual name.
@@ -168,9 +168,15 @@ Source file_source(const std::string& text) {
   if (ending == ".npy") return npy_source(text);
   if (ending == ".npz") return npz_source(text, usual_key(text));
   if (ending == ".csv" || ending == ".tsv" || ending == ".txt")
-    return array_source(text, text, formats::read_csv(text));
+    return array_source(text, {text}, formats::read_csv(text));
   if (ending == ".bin") return cifar_source(text);
   return sniffed_source(text);
+}
+
+Source memory_source(const std::string& name, const Array& array) {
+  Source source = array_source(name, {}, array);
+  source.divisor = 1;
+  return source;
 }
 
 }  // namespace tangra::data

@@ -26,21 +26,28 @@ std::vector<Index> labels_of(const Array& array, const std::string& where) {
   return labels;
 }
 
-std::vector<Index> labels_from_file(const std::string& file, Index total, Index begin, Index end) {
-  const Source source = file_source(file);
+std::vector<Index> selected_labels(const Source& source, Index total, Index begin, Index end) {
   const bool for_all = source.count == total;
   if (!for_all && source.count != end - begin) {
     std::string expected = std::to_string(total);
     if (end - begin != total)
       expected += " for all samples, or " + std::to_string(end - begin) + " for the selected";
-    formats::refuse(file, "the number of labels does not fit the data", std::to_string(source.count),
+    formats::refuse(source.name, "the number of labels does not fit the data", std::to_string(source.count),
                     expected);
   }
-  return labels_of(source.read(for_all ? begin : 0, for_all ? end : source.count).inputs, file);
+  return labels_of(source.read(for_all ? begin : 0, for_all ? end : source.count).inputs, source.name);
+}
+
+std::vector<Index> labels_from_file(const std::string& file, Index total, Index begin, Index end) {
+  return selected_labels(file_source(file), total, begin, end);
 }
 
 std::vector<Index> load_labels(const std::string& file, Index samples) {
   return labels_from_file(file, samples, 0, samples);
+}
+
+std::vector<Index> take_labels(const Array& labels, const std::string& name, Index samples) {
+  return selected_labels(memory_source(name, labels), samples, 0, samples);
 }
 
 }  // namespace tangra::data

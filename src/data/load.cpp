@@ -107,12 +107,17 @@ std::uint64_t fingerprint_of(const Array& array) {
   return hash.value();
 }
 
+Source source_of(const DataSpec& spec) {
+  if (spec.array) return memory_source(spec.source, *spec.array);
+  const std::optional<Source> named = named_source(spec.source, spec.data_dir);
+  return named ? *named : file_source(spec.source);
+}
+
 }  // namespace
 
 DataSet load(const DataSpec& spec) {
   if (spec.source.empty()) misused("DATA", "no data are named", {}, "a file or the name of a data set");
-  const std::optional<Source> named = named_source(spec.source, spec.data_dir);
-  const Source source = named ? *named : file_source(spec.source);
+  const Source source = source_of(spec);
   const Scaling scaling = scaling_of(spec, source);
   const auto [begin, end] = selection(spec, source);
 
@@ -123,7 +128,9 @@ DataSet load(const DataSpec& spec) {
   set.total = source.count;
   Rows rows = source.read(begin, end);
   set.files = std::move(rows.files);
-  if (!spec.labels_file.empty()) {
+  if (spec.labels_array) {
+    set.labels = selected_labels(memory_source(spec.labels_file, *spec.labels_array), source.count, begin, end);
+  } else if (!spec.labels_file.empty()) {
     set.labels = labels_from_file(spec.labels_file, source.count, begin, end);
     set.files.push_back(spec.labels_file);
   } else if (rows.labels) {

@@ -31,8 +31,11 @@ Source digits_source();
 std::optional<Source> named_source(const std::string& text, const std::string& data_dir);
 /// A file of one of the known formats.
 Source file_source(const std::string& text);
+/// Samples in memory.
+Source memory_source(const std::string& name, const Array& array);
 
-/// Labels [begin, end) of `total` from a file that has them for all or for just these.
+/// Labels [begin, end) of `total` from a source, or file, that has them for all or for just these.
+std::vector<Index> selected_labels(const Source& source, Index total, Index begin, Index end);
 std::vector<Index> labels_from_file(const std::string& file, Index total, Index begin, Index end);
 /// An array of integers (also as whole floating numbers), (n,) or (n, 1), none negative.
 std::vector<Index> labels_of(const Array& array, const std::string& where);

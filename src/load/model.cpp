@@ -155,4 +155,8 @@ Graph load_model(const ModelSpec& spec) {
   return graph;
 }
 
+std::shared_ptr<const Graph> shared_model(const ModelSpec& spec) {
+  return spec.graph != nullptr ? spec.graph : std::make_shared<const Graph>(load_model(spec));
+}
+
 }  // namespace tangra::load

@@ -1,5 +1,6 @@
 #pragma once
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -22,6 +23,8 @@ struct ModelSpec {
   std::optional<Shape> input_shape = {};
   std::string output = {};          ///< the output that is differentiated; empty: the first one
   std::string batch = {};  ///< of an ONNX file; none: each input is one sample as a whole. Empty: it has an axis of samples
+  /// A network that is loaded already: taken as it is, with its parameters; `text` then only names it in messages.
+  std::shared_ptr<const Graph> graph = {};
 
   /// Throws Error(usage) for options that exclude one another.
   void validate() const;
@@ -34,5 +37,8 @@ bool is_chain_text(const std::string& text);
 /// choice of parameters. Throws Error(input) where there is neither such a file nor a chain text, and what load_chain,
 /// read_weights and select_parameters throw.
 Graph load_model(const ModelSpec& spec);
+
+/// `spec.graph` where there is one, else a network that load_model() has just loaded.
+std::shared_ptr<const Graph> shared_model(const ModelSpec& spec);
 
 }  // namespace tangra::load

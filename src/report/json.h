@@ -22,4 +22,12 @@ std::string json(const run::InfiniteResult& result);
 std::string json(const DataSetList& list);
 std::string json(const DataSetShown& shown);
 
+/// Where the description of a kernel's file lies: FILE.json beside FILE.
+std::string beside(const std::string& kernel);
+/// Throws Error(usage) where a description stands already and may not be replaced. To be called before the run.
+void check_beside(const run::KernelSpec& spec);
+/// Writes json(result) beside the kernel's file; nothing where there is no file, or where a resumed run found everything
+/// done and described.
+void write_beside(const run::KernelResult& result);
+
 }  // namespace tangra::report

@@ -1,3 +1,7 @@
+#include <filesystem>
+
+#include "tangra/base/error.h"
+#include "tangra/formats/atomic_file.h"
 #include "tangra/report/json_parts.h"
 
 namespace tangra::report {
@@ -170,6 +174,29 @@ std::string json(const run::PlanResult& result) {
   object["requested"] = requested(kernel.requested);
   add_provenance(object, kernel.provenance);
   return written(object);
+}
+
+std::string beside(const std::string& kernel) { return kernel + ".json"; }
+
+void check_beside(const run::KernelSpec& spec) {
+  std::error_code ignored;
+  if (spec.out.empty() || spec.existing != run::ExistingFile::refuse) return;
+  if (!std::filesystem::exists(beside(spec.out), ignored)) return;
+  throw Error(ErrorKind::usage, {.what = "the file exists",
+                                 .where = beside(spec.out),
+                                 .got = {},
+                                 .expected = {},
+                                 .cure = "Choose another name, or replace it with --force"});
+}
+
+void write_beside(const run::KernelResult& result) {
+  if (result.out.empty()) return;
+  std::error_code ignored;
+  const bool nothing_done = result.resumed && result.resumed->found == result.resumed->tiles;
+  if (nothing_done && std::filesystem::exists(beside(result.out), ignored)) return;  // it tells of the run that did it
+  formats::AtomicFile file(beside(result.out));
+  file.append(std::string_view(json(result)));
+  file.commit();
 }
 
 }  // namespace tangra::report

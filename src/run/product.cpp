@@ -44,6 +44,17 @@ Block block_that_fits(const differentiate::Program<T>& program, const Tensor<T>&
   return block;
 }
 
+std::vector<NamedArray> tangents_of(const ProductSpec& spec) {
+  if (!spec.direction_arrays.empty()) return spec.direction_arrays;
+  std::vector<NamedArray> tangents;
+  for (auto& [name, array] : formats::read_npz(spec.directions)) tangents.push_back({name, std::move(array)});
+  return tangents;
+}
+
+Array cotangents_of(const ProductSpec& spec) {
+  return spec.direction_arrays.empty() ? formats::read_npy(spec.directions) : spec.direction_arrays.front().array;
+}
+
 /// J t: [N, output], for tangents of parameters (shared by the samples) and of the input (one for each).
 template <class T>
 Tensor<T> push(const ProductSpec& spec, Loaded& loaded, Session& session) {
@@ -53,7 +64,7 @@ Tensor<T> push(const ProductSpec& spec, Loaded& loaded, Session& session) {
   const Tensor<T> inputs = taken_inputs<T>(loaded, session);
   const Index samples = inputs.shape()[0];
   std::map<ValueId, Tensor<T>> tangents;
-  const formats::NamedArrays arrays = formats::read_npz(spec.directions);
+  const std::vector<NamedArray> arrays = tangents_of(spec);
   session.count_resident();
   Index entries = 0;
   for (const auto& [name, array] : arrays) entries += array.size();
@@ -99,7 +110,7 @@ std::vector<NamedArray> pull(const ProductSpec& spec, Loaded& loaded, Session& s
   const Tensor<T> inputs = taken_inputs<T>(loaded, session);
   const Index samples = inputs.shape()[0];
   const ValueId of = find_value(graph, "output", "MODEL");
-  const Array array = formats::read_npy(spec.directions);
+  const Array array = cotangents_of(spec);
   const Shape expected = graph.shape(of).with_leading(samples);
   if (array.shape() != expected) does_not_fit(spec.directions, array.shape(), expected);
   session.count_resident();
@@ -158,7 +169,7 @@ void compute(const ProductSpec& spec, Loaded& loaded, Session& session, ArraysRe
 
 void ProductSpec::validate() const {
   model.validate();
-  if (directions.empty()) {
+  if (directions.empty() && direction_arrays.empty()) {
     throw Error(ErrorKind::usage, {.what = "no direction is given", .where = forward ? "--tangent" : "--cotangent", .got = {},
                                    .expected = forward ? "a .npz with arrays named as parameters, or input" : "a .npy (N, outputs)",
                                    .cure = {}});

@@ -74,15 +74,9 @@ struct SummaryResult {
   std::size_t activation_bytes = 0;  ///< of one sample, in the model's own precision
 };
 
-/// An array of a result with its name in the file.
-struct NamedArray {
-  std::string name;
-  Array array;
-};
-
-/// tangra jacobian, jvp, vjp
+/// tangra jacobian, jvp, vjp, and outputs
 struct ArraysResult {
-  std::string command;  ///< jacobian, jvp or vjp
+  std::string command;  ///< jacobian, jvp, vjp or outputs
   ModelSummary model;
   DataSummary data;
   std::vector<NamedArray> arrays;  ///< as written to the file, in its order

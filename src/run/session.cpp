@@ -57,19 +57,21 @@ DataSummary summarise(const data::DataSet& data, const Array& inputs) {
 }  // namespace
 
 std::string machine() {
-  std::string name = field_of("/proc/cpuinfo", "model name");
-  if (name.empty()) name = "unknown processor";
-  return name + ", " + std::to_string(usable_cores()) + " cores";
+  static const std::string name = field_of("/proc/cpuinfo", "model name");  // does not change, and costs a read of the file
+  return (name.empty() ? "unknown processor" : name) + ", " + std::to_string(usable_cores()) + " cores";
 }
 
 Session::Session(const Resources& resources, const Caller& caller)
     : pool_(resources.threads),
-      memory_(resources.memory > 0 ? resources.memory : resident_memory() + free_memory() / 10 * 8),
+      memory_(resources.memory > 0 ? resources.memory
+                                   : (resources.whole_process ? resident_memory() : 0) + free_memory() / 10 * 8),
+      whole_process_(resources.whole_process),
       context_{.pool = pool_, .memory = memory_, .progress = caller.progress, .cancelled = caller.cancelled},
       start_(Clock::now()),
       step_start_(start_) {}
 
 void Session::count_resident() {
+  if (!whole_process_) return;
   resident_ = Reservation();
   ::malloc_trim(0);  // what was freed is not to count
   const std::size_t held = resident_memory();
@@ -116,7 +118,7 @@ Loaded load(const load::ModelSpec& model, const data::DataSpec& data) {
   load::ModelSpec spec = model;
   const Shape& shape = loaded.data.inputs.shape();
   if (!spec.input) spec.input = Shape(std::vector<Index>(shape.begin() + 1, shape.end()));
-  loaded.graph = std::make_shared<const Graph>(load::load_model(spec));
+  loaded.graph = load::shared_model(spec);
   loaded.inputs = fitted(loaded.data, *loaded.graph);
   loaded.model = summarise(*loaded.graph, model.text);
   loaded.summary = summarise(loaded.data, loaded.inputs);

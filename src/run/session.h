@@ -15,8 +15,8 @@ class Session {
   Session(const Resources& resources, const Caller& caller);
 
   const Context& context() const { return context_; }
-  /// Counts against the budget what the process holds and nothing else accounts for: the program, the network, the
-  /// samples. To be called when these are loaded, and again when some are gone. Throws Error(memory).
+  /// Counts against the budget, where it is for the whole process, what that holds and nothing else accounts for: the
+  /// program, the network, the samples. To be called when these are loaded, and again when some are gone. Throws Error(memory).
   void count_resident();
   /// Ends a step: the time since the last one ended counts for `name`.
   void step(const std::string& name);
@@ -30,6 +30,7 @@ class Session {
  private:
   ThreadPool pool_;
   MemoryLedger memory_;
+  bool whole_process_;
   Reservation resident_;
   Context context_;
   std::chrono::steady_clock::time_point start_;

@@ -20,10 +20,28 @@ enum class ExistingFile {
 struct Resources {
   int threads = 0;         ///< 0: one for each core
   std::size_t memory = 0;  ///< bytes that the process may hold; 0: what it has, and 80% of what is free when the run starts
+  /// Whether the budget is for the whole process. false: for what the run itself takes, in a process that holds other things.
+  bool whole_process = true;
+};
+
+/// An array with its name in a file.
+struct NamedArray {
+  std::string name;
+  Array array;
 };
 
 struct SummarySpec {
   load::ModelSpec model;
+  void validate() const;
+};
+
+/// The outputs themselves.
+struct OutputsSpec {
+  load::ModelSpec model;
+  data::DataSpec data;
+  std::string of = "output";  ///< "output" or the name of a value
+  Precision precision = Precision::automatic;
+  Resources resources;
   void validate() const;
 };
 
@@ -52,12 +70,14 @@ struct JacobianSpec {
   void validate() const;
 };
 
-/// tangra jvp: tangents by parameter name or "input" in a .npz; tangra vjp: cotangents (N, O) in a .npy.
+/// tangra jvp: tangents by parameter name or "input" in a .npz; tangra vjp: cotangents (N, O) in a .npy. Or either in
+/// memory, the cotangents as one array.
 struct ProductSpec {
   load::ModelSpec model;
   data::DataSpec data;
   bool forward = true;     ///< jvp; else vjp
   std::string directions;  ///< the file with the tangents or cotangents
+  std::vector<NamedArray> direction_arrays;  ///< in place of the file, which then only names them in messages
   Precision precision = Precision::automatic;
   std::string out;
   ExistingFile existing = ExistingFile::refuse;
@@ -88,6 +108,7 @@ struct KernelSpec {
   std::optional<data::DataSpec> data2;  ///< train x test; else the symmetric kernel of `data`
   std::string reduce;                   ///< as kernel::parse_reduction; may be empty where O = 1 and for `conjugate`
   std::string basis;                    ///< .npy of (R, O) or (N, R, O)
+  std::optional<Array> basis_array;     ///< in place of the file, which then only names it in messages
   By by = By::total;
   Pairs pairs = Pairs::all;
   Space space = Space::samples;
@@ -99,6 +120,7 @@ struct KernelSpec {
   Triangle triangle = Triangle::automatic;
   ExistingFile existing = ExistingFile::refuse;
   Resources resources;
+  bool has_basis() const { return basis_array.has_value() || !basis.empty(); }
   void validate() const;
 };
 
@@ -115,6 +137,8 @@ struct VerifySpec {
 /// tangra spectrum
 struct SpectrumSpec {
   std::string kernel;                    ///< a .npy or .zarr; else model and data
+  std::optional<Array> kernel_array;     ///< in memory, in place of the file, which then only names it in messages
+  double relative_error = 0;             ///< of the array's entries, root mean square, where it has been measured
   std::optional<KernelSpec> from_model;  ///< the kernel is computed in memory, or applied without being formed
   Index top = 0;                         ///< the largest ones alone; 0: all
   bool without_matrix = false;           ///< never form K; with `top`. Without it K is formed where it fits
@@ -122,7 +146,8 @@ struct SpectrumSpec {
   bool density = false;                  ///< count eigenvalues by size; without K an estimate
   double tolerance = 0;                  ///< of residuals, as a share of the largest; 0: from the arithmetic
   std::string labels_file;               ///< of the samples of a kernel's file; those of data are data.labels_file
-  std::optional<std::vector<Index>> labels;  ///< the same, where they are known already
+  std::optional<Array> labels_array;     ///< in place of the file, which then only names them in messages
+  bool vectors = false;                  ///< keep the eigenvectors in the result
   std::string out;                       ///< .npz of eigenvalues, eigenvectors and residuals; may be empty
   ExistingFile existing = ExistingFile::refuse;
   Resources resources;
@@ -149,6 +174,7 @@ struct PredictSpec {
   std::string reduce;          ///< as of a kernel, without diagonal; may be empty where O = 1
   std::vector<double> ridges;  ///< added to the diagonal of K; of several the one with the least leave-one-out error
   std::string targets;         ///< .npy or .csv of (N, C) numbers in place of labels
+  std::optional<Array> targets_array = {};  ///< in place of the file, which then only names it in messages
   PriorMean prior = PriorMean::zero;
   Solver solver = Solver::automatic;
   bool variance = false;  ///< of every prediction, into the .npz

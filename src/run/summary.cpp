@@ -6,7 +6,8 @@ void SummarySpec::validate() const { model.validate(); }
 
 SummaryResult run_summary(const SummarySpec& spec) {
   spec.validate();
-  const Graph graph = load::load_model(spec.model);
+  const std::shared_ptr<const Graph> loaded = load::shared_model(spec.model);
+  const Graph& graph = *loaded;
   SummaryResult result;
   result.model = summarise(graph, spec.model.text);
   for (const Node& node : graph.nodes) {

@@ -81,6 +81,7 @@ struct TrainResult {
   std::optional<train::Divergence> divergence;  ///< then no file was written or replaced since the last checkpoint
   Index resumed_from = 0;                       ///< the epoch of the checkpoint; 0: none
   Index last_checkpoint = 0;                    ///< the epoch of the newest checkpoint; 0: none
+  std::vector<NamedArray> weights;              ///< at the end, by parameter, where no file was asked for
   std::string out;                              ///< what was written
   Provenance provenance;
 };
@@ -132,6 +133,7 @@ struct LineariseResult {
   double kernel_distance = 0;        ///< |K - K_0|_F / |K_0|_F of the full kernel at the last step
   double parameter_distance = 0;     ///< |theta - theta_0| / |theta_0| at the last step
   std::optional<train::Divergence> divergence;  ///< of the network; nothing is told of later steps
+  std::vector<NamedArray> arrays;    ///< as written to the file; where none was asked for and nothing diverged
   std::string out;
   Provenance provenance;
 };

@@ -1,6 +1,8 @@
 #include "tangra/base/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <vector>
@@ -41,6 +43,39 @@ TEST(ThreadPool, RunsANestedCallOnTheWorkerItself) {
     });
   });
   EXPECT_EQ(count, 77);
+}
+
+/// The child has none of the parent's workers: it would wait for them for ever.
+TEST(ThreadPool, WorksInTheChildOfAFork) {
+  auto pool = std::make_unique<ThreadPool>(3);
+  std::atomic<int> count{0};
+  pool->parallel_for(50, [&](Index, int) { ++count; });
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);  // ends a child that waits
+    pool->parallel_for(50, [&](Index, int) { ++count; });
+    pool.reset();
+    _exit(count == 100 ? 0 : 1);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
+  pool->parallel_for(50, [&](Index, int) { ++count; });
+  EXPECT_EQ(count, 100);
+}
+
+/// A pool that the child only destroys.
+TEST(ThreadPool, IsDestroyedInTheChildOfAFork) {
+  auto pool = std::make_unique<ThreadPool>(3);
+  const pid_t child = fork();
+  if (child == 0) {
+    alarm(20);
+    pool.reset();
+    _exit(0);
+  }
+  int status = -1;
+  ASSERT_EQ(waitpid(child, &status, 0), child);
+  EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 0) << status;
 }
 
 TEST(MemoryLedger, HoldsItsBudget) {

@@ -38,6 +38,7 @@ const std::vector<Library>& libraries() {
       {"onnx", {"src/load"}},
       {"gtest/", {"tests"}},
       {"benchmark/", {"bench"}},
+      {"nanobind/", {"python"}},
   };
   return table;
 }
@@ -138,7 +139,7 @@ bool is_text_of_ours(const fs::path& file) {
 
 Faults library_faults(const fs::path& project) {
   Faults faults;
-  for (const char* folder : {"src", "cli", "tests", "bench", "examples"}) {
+  for (const char* folder : {"src", "cli", "python", "tests", "bench", "examples"}) {
     for (const fs::path& file : sources_below(project, folder)) {
       std::size_t number = 0;
       for (const std::string& line : lines_of(code_of(read(project / file), true))) {
@@ -179,7 +180,7 @@ Faults behaviour_faults(const fs::path& project) {
 Faults size_faults(const fs::path& project) {
   Faults faults;
   std::map<fs::path, std::size_t> entries;
-  for (const char* folder : {"src", "cli", "tests", "bench", "examples", "cmake", "scripts", "docs"}) {
+  for (const char* folder : {"src", "cli", "python", "tests", "bench", "examples", "cmake", "scripts", "docs"}) {
     std::map<fs::path, bool> counted;
     for (const fs::path& file : files_below(project, folder)) {
       // Every file and every folder on the way to it is an entry of what it lies in.

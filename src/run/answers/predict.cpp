@@ -20,9 +20,9 @@ MatrixView<const double> view(const Tensor<double>& a) { return matrix(a.data(),
   throw Error(ErrorKind::usage, {.what = what, .where = where, .got = {}, .expected = {}, .cure = cure});
 }
 
-/// (rows, columns) of numbers from a .npy or .csv; (rows,) is one column.
-Tensor<double> read_table(const std::string& file, Index rows) {
-  const Array array = extension_of(file) == ".csv" ? formats::read_csv(file) : formats::read_npy(file);
+/// (rows, columns) of numbers in memory, or from a .npy or .csv; (rows,) is one column.
+Tensor<double> target_table(const std::optional<Array>& given, const std::string& file, Index rows) {
+  const Array array = given ? *given : extension_of(file) == ".csv" ? formats::read_csv(file) : formats::read_npy(file);
   const Shape& shape = array.shape();
   if (shape.rank() < 1 || shape.rank() > 2 || shape[0] != rows) {
     throw Error(ErrorKind::input, {.what = "the targets do not fit the training samples", .where = file, .got = "shape " + to_string(shape),
@@ -89,7 +89,7 @@ class PredictRun {
   void make_targets() {
     const Index samples = train_.summary.samples;
     if (!spec_.targets.empty()) {
-      targets_ = read_table(spec_.targets, samples);
+      targets_ = target_table(spec_.targets_array, spec_.targets, samples);
     } else {
       if (!train_.data.labels) {
         throw Error(ErrorKind::input, {.what = "the training samples have no labels", .where = spec_.train.source, .got = {},

@@ -1,6 +1,7 @@
 #include "tangra/run/report_data.h"
 
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include "heat_map.h"
@@ -215,7 +216,11 @@ class ReportRunner {
     SpectrumSpec spectrum;
     spectrum.kernel = found.kernel.string();
     spectrum.resources = spec_.resources;
-    if (!labels.empty()) spectrum.labels = labels;
+    if (!labels.empty()) {
+      spectrum.labels_array = Array(DType::int64, Shape{static_cast<Index>(labels.size())}, [&](std::span<std::byte> target) {
+        std::memcpy(target.data(), labels.data(), target.size());
+      });
+    }
     try {
       run.spectrum = run_spectrum(spectrum, caller_);
     } catch (const Error& error) {

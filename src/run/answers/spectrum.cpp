@@ -70,6 +70,8 @@ class SpectrumRun {
   SpectrumResult run() {
     if (spec_.from_model) {
       of_model();
+    } else if (spec_.kernel_array) {
+      of_array();
     } else {
       of_file();
     }
@@ -82,19 +84,7 @@ class SpectrumRun {
   void of_file() {
     const std::filesystem::path path = kernel::without_slash(spec_.kernel);
     const kernel::KernelFile file(path);
-    result_.source = spec_.kernel;
-    result_.shape = file.shape();
-    if (!is_floating(file.type())) {
-      throw Error(ErrorKind::input, {.what = "a kernel has real entries", .where = result_.source,
-                                     .got = std::string(name_of(file.type())), .expected = "float32 or float64", .cure = {}});
-    }
-    result_.precision = name_of(file.type());
-    const Index n = side_of(file.shape(), result_.source);
-    if (file.shape().rank() == 4) outputs_ = file.shape()[1];
-    if (!spec_.labels_file.empty()) labels_ = data::load_labels(spec_.labels_file, n / outputs_);
-    if (spec_.labels_file.empty()) labels_ = spec_.labels;
-    if (!labels_) result_.labels_note = "no labels were given";
-    options_.errors.storage_epsilon = file.type() == DType::float64 ? 0x1p-53 : 0x1p-24;
+    const Index n = take_shape(file.shape(), file.type());
     options_.errors.relative = measured_error_beside(path, file.shape(), result_.error_source);
     if (spec_.top > 0 && 2 * square_bytes(n) > context_.memory.available()) return of_pieces(file, n);
     const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64 (--top K reads it in pieces)");
@@ -102,6 +92,40 @@ class SpectrumRun {
     file.read_all(matrix(entries.data(), n, n), context_);
     session_.step("load");
     of_matrix(entries);
+  }
+
+  void of_array() {
+    const Array& kernel = *spec_.kernel_array;
+    const Index n = take_shape(kernel.shape(), kernel.type());
+    options_.errors.relative = spec_.relative_error;
+    result_.error_source = spec_.relative_error > 0 ? "as given" : "not given";
+    const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64");
+    Tensor<double> entries = kernel.converted<double>();
+    entries.reshape(Shape{n, n});
+    session_.step("load");
+    of_matrix(entries);
+  }
+
+  /// What is known of a kernel that is given: its side.
+  Index take_shape(const Shape& shape, DType type) {
+    result_.source = spec_.kernel;
+    result_.shape = shape;
+    if (!is_floating(type)) {
+      throw Error(ErrorKind::input, {.what = "a kernel has real entries", .where = result_.source,
+                                     .got = std::string(name_of(type)), .expected = "float32 or float64", .cure = {}});
+    }
+    result_.precision = name_of(type);
+    const Index n = side_of(shape, result_.source);
+    if (shape.rank() == 4) outputs_ = shape[1];
+    if (spec_.labels_array) {
+      labels_ = data::take_labels(*spec_.labels_array, spec_.labels_file, n / outputs_);
+    } else if (!spec_.labels_file.empty()) {
+      labels_ = data::load_labels(spec_.labels_file, n / outputs_);
+    } else {
+      result_.labels_note = "no labels were given";
+    }
+    options_.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
+    return n;
   }
 
   /// A file that does not fit into memory: every product reads it, so vectors go together.
@@ -190,7 +214,7 @@ class SpectrumRun {
     options_.krylov.count = std::min(spec_.top, n);
     if (spec_.tolerance > 0) options_.krylov.tolerance = spec_.tolerance;
     const bool by_samples = result_.space == "samples";
-    options_.vectors = spec_.residuals && by_samples && (labels_ || !spec_.out.empty());
+    options_.vectors = spec_.residuals && by_samples && (labels_ || spec_.vectors || !spec_.out.empty());
     if (!lists_all(n)) {
       result_.spectrum = analysis::top_spectrum(matrix<const double>(entries.data(), n, n), options_, context_);
       session_.step("eigenvalues");
@@ -344,8 +368,11 @@ class SpectrumRun {
 
   void write() {
     analysis::Spectrum& spectrum = result_.spectrum;
+    const auto listed = static_cast<Index>(spectrum.eigenvalues.size());
+    if (spectrum.vectors.size() > 0) {
+      spectrum.vectors.reshape(Shape{listed, spectrum.vectors.size() / std::max<Index>(1, listed)});
+    }
     if (!spec_.out.empty()) {
-      const auto listed = static_cast<Index>(spectrum.eigenvalues.size());
       const auto array = [](const std::vector<double>& values) {
         Tensor<double> tensor(Shape{static_cast<Index>(values.size())});
         std::ranges::copy(values, tensor.begin());
@@ -353,14 +380,11 @@ class SpectrumRun {
       };
       std::vector<NamedArray> arrays{{"eigenvalues", array(spectrum.eigenvalues)}};
       if (!spectrum.residuals.empty()) arrays.push_back({"residuals", array(spectrum.residuals)});
-      if (spectrum.vectors.size() > 0) {
-        spectrum.vectors.reshape(Shape{listed, spectrum.vectors.size() / std::max<Index>(1, listed)});
-        arrays.push_back({"eigenvectors", Array(spectrum.vectors)});
-      }
+      if (spectrum.vectors.size() > 0) arrays.push_back({"eigenvectors", Array(spectrum.vectors)});
       write_arrays(spec_.out, arrays);
       session_.step("write");
     }
-    spectrum.vectors = {};
+    if (!spec_.vectors) spectrum.vectors = {};
   }
 
   const SpectrumSpec& spec_;

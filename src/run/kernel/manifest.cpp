@@ -24,9 +24,9 @@ std::uint64_t fingerprint_of(const Graph& graph, ValueId of) {
   return hash.value();
 }
 
-std::string fingerprint_of_file(const std::string& path) {
-  if (path.empty()) return {};
-  const Array array = formats::read_npy(path);
+std::string fingerprint_of_basis(const KernelSpec& spec) {
+  if (!spec.has_basis()) return {};
+  const Array array = spec.basis_array ? *spec.basis_array : formats::read_npy(spec.basis);
   Hash hash;
   hash.add(name_of(array.type()));
   hash.add(to_string(array.shape()));
@@ -52,7 +52,7 @@ std::vector<kernel::ManifestEntry> manifest_of(const KernelJob& job, const Kerne
   input("data2", job.columns == nullptr ? std::string() : hexadecimal(job.columns->data.fingerprint));
   option("samples2", job.columns == nullptr ? std::string() : samples_of(job.columns->data));
   option("reduce", result.reduce);
-  input("basis", fingerprint_of_file(spec.basis));
+  input("basis", fingerprint_of_basis(spec));
   option("by", name_of(spec.by));
   option("conjugate", spec.conjugate);
   option("method", result.method);

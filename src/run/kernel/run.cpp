@@ -40,8 +40,8 @@ std::string convention(const KernelSpec& spec, const kernel::Reduction& reductio
 }
 
 std::optional<differentiate::Basis> read_basis(const KernelSpec& spec, const Shape& outputs, Index samples) {
-  if (spec.basis.empty()) return std::nullopt;
-  const Array array = formats::read_npy(spec.basis);
+  if (!spec.has_basis()) return std::nullopt;
+  const Array array = spec.basis_array ? *spec.basis_array : formats::read_npy(spec.basis);
   if (spec.data2 && array.shape().rank() == 3) {
     contradiction("a basis for each sample does not say which set of samples it belongs to", "--basis",
                   "Give one (R, O) basis for a train x test kernel");
@@ -104,7 +104,7 @@ void KernelSpec::validate() const {
   if (!conjugate.empty() && !reduce.empty()) {
     contradiction("a conjugate kernel has no outputs to reduce", "--reduce", "Leave it out");
   }
-  if (!conjugate.empty() && (by != By::total || space != Space::samples || pairs != Pairs::all || !basis.empty())) {
+  if (!conjugate.empty() && (by != By::total || space != Space::samples || pairs != Pairs::all || has_basis())) {
     contradiction("a conjugate kernel has no parameters, parts or basis", "--conjugate", "Leave the other option out");
   }
   if (method != Method::automatic && (!conjugate.empty() || space == Space::parameters || pairs == Pairs::self)) {

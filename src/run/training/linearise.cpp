@@ -154,7 +154,6 @@ class Comparison {
     result_.moments.push_back({.step = steps_[place], .time = result_.rate * static_cast<double>(steps_[place]),
                                .train = view_of(network, on_train, start_, samples_.labels),
                                .test = view_of(network_test, on_test, start_test_, test_.labels)});
-    if (spec_.out.empty()) return;
     keep(0, network);
     keep(1, on_train);
     keep(2, network_test);
@@ -192,7 +191,7 @@ class Comparison {
   }
 
   void write() {
-    if (spec_.out.empty() || result_.divergence) return;
+    if (result_.divergence) return;
     std::vector<NamedArray> arrays;
     Tensor<std::int64_t> steps({static_cast<Index>(steps_.size())});
     std::ranges::copy(steps_, steps.begin());
@@ -203,6 +202,10 @@ class Comparison {
       Tensor<double> entries({static_cast<Index>(steps_.size()), count, outputs()});
       std::ranges::copy(kept_[k], entries.begin());
       arrays.push_back({names[k], Array(std::move(entries))});
+    }
+    if (spec_.out.empty()) {
+      result_.arrays = std::move(arrays);
+      return;
     }
     context_.check_cancelled();
     write_arrays(spec_.out, arrays);

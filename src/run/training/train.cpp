@@ -153,10 +153,13 @@ class Run {
   }
 
   void write_weights() {
-    if (spec_.out.empty()) return;
+    const auto arrays = trainer_.parameters();
+    if (spec_.out.empty()) {
+      for (const auto& [name, array] : arrays) result_.weights.push_back({name, array});
+      return;
+    }
     context_.check_cancelled();
     Graph trained = *graph_;
-    const auto arrays = trainer_.parameters();
     for (std::size_t p = 0; p < arrays.size(); ++p) trained.parameters[p].data = arrays[p].second;
     load::write_weights(trained, spec_.out);
     result_.out = spec_.out;

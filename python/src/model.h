@@ -1,0 +1,19 @@
+#pragma once
+#include <nanobind/nanobind.h>
+
+#include "tangra/load/model.h"
+
+namespace tangra::python {
+
+/// A network as Python holds it. Setting parameters makes another graph, so that what is running is not disturbed.
+struct Model {
+  std::shared_ptr<const Graph> graph;
+  std::string text;  ///< where it came from
+  std::string parameterization = "standard";
+
+  load::ModelSpec spec() const { return {.text = text, .parameterization = parameterization, .graph = graph}; }
+};
+
+void bind_model(nanobind::module_& module);
+
+}  // namespace tangra::python

@@ -1,0 +1,28 @@
+"""Every example runs, and what it says about itself holds."""
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
+NEEDS = {"pytorch_network": ("torch", "onnxscript"), "eigenvalues_of_digits": ("scipy",)}
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
+def test_example(name, tmp_path):
+    for package in NEEDS.get(name, ()):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    done = subprocess.run([sys.executable, str(EXAMPLES / f"{name}.py")], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout
+
+
+def test_every_example_is_in_the_documentation():
+    pages = (EXAMPLES.parent / "docs" / "python.md").read_text()
+    assert all(f"examples/{path.name}" in pages for path in EXAMPLES.glob("*.py"))

@@ -1,0 +1,74 @@
+#!/usr/bin/env bash
+# Builds the Python module and runs its tests.
+#
+#   scripts/python.sh [--install] [--wheel] [--jobs N] [-- arguments for pytest]
+#
+#   --install  makes build/python/venv and installs there what the tests need (numpy, nanobind, pytest, scipy, ...). Without
+#              it, PYTHON (default: that environment's python, else python3) must have them.
+#   --wheel    also builds the wheel in an environment of its own, installs it in another and imports it there (slow)
+#   --jobs N   as many compilers at a time (default: one for each core)
+#
+# The module is built in build/default, from the library that the C++ tests use. Tests on PyTorch run where PYTHON has torch
+# and onnxscript, and are skipped with a message elsewhere.
+set -euo pipefail
+cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
+
+install=no
+wheel=no
+jobs=$(nproc)
+while (($#)); do
+  case "$1" in
+    --install) install=yes ;;
+    --wheel) wheel=yes ;;
+    --jobs)
+      shift
+      jobs=${1:?python.sh: --jobs takes a number}
+      ;;
+    --)
+      shift
+      break
+      ;;
+    -h | --help)
+      sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
+      exit 0
+      ;;
+    *)
+      echo "python.sh: there is no option $1 (see --help)" >&2
+      exit 2
+      ;;
+  esac
+  shift
+done
+
+venv=build/python/venv
+if [[ "$install" == yes ]]; then
+  [[ -x "$venv/bin/python" ]] || python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check \
+    nanobind numpy pytest scipy scikit-learn mypy matplotlib tqdm zarr
+fi
+if [[ -z "${PYTHON:-}" ]]; then
+  PYTHON=python3
+  [[ -x "$venv/bin/python" ]] && PYTHON=$PWD/$venv/bin/python
+fi
+"$PYTHON" -c 'import nanobind, numpy, pytest' || {
+  echo "python.sh: $PYTHON lacks what the build needs: run scripts/python.sh --install" >&2
+  exit 1
+}
+
+preset=default
+[[ "${CI:-}" == true ]] && preset=ci # builds in the folder of `default`
+cmake --preset "$preset" -DTANGRA_BUILD_PYTHON=ON -DPython_EXECUTABLE="$(command -v "$PYTHON")" --log-level=WARNING
+cmake --build build/default --parallel "$jobs" --target tangra_python tangra_cli
+TANGRA_PROGRAM=$PWD/build/default/bin/tangra PYTHONPATH=$PWD/build/default/python "$PYTHON" -m pytest "$@"
+
+if [[ "$wheel" == yes ]]; then
+  rm -rf build/python/wheel build/python/clean
+  "$PYTHON" -m pip wheel --quiet --no-deps --wheel-dir build/python/wheel .
+  "$PYTHON" -m venv build/python/clean
+  build/python/clean/bin/pip install --quiet build/python/wheel/tangra-*.whl
+  (cd build/python/clean && bin/python -c '
+import numpy, tangra
+k = tangra.chain("Chain(Dense(3 => 2))").kernel(numpy.eye(3), reduce="trace")
+assert k.shape == (3, 3), k
+print("wheel:", tangra.__version__, tangra.__file__)')
+fi
