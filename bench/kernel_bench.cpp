@@ -38,17 +38,22 @@ struct Setting {
     const ValueId of = work.graph->outputs.front();
     const auto basis = differentiate::Basis::sums(work.graph->shape(of).elements(), lowered.members);
     rows.emplace(program, work.rows, of, basis, context);
-    if (work.columns.size() > 0) columns.emplace(program, work.columns, of, basis, context);
+    if (work.columns.size() > 0) {
+      columns.emplace(program, work.columns, of, basis, context);
+      both.emplace(program, work.rows, work.columns, of, basis, context);
+    }
     for (const Parameter& own : work.graph->parameters) sizes.push_back(own.data.size());
   }
   differentiate::Program<float> program;
   kernel::LoweredReduction lowered;
   std::optional<differentiate::NetworkFactors<float>> rows, columns;
+  std::optional<differentiate::FactorsOfBoth<float>> both;
   std::vector<Index> sizes;
 };
 
 Shape compute_kernel(const Case& work, const Setting& setting, const Context& context) {
   const kernel::Assembly<float> assembly{.rows = &*setting.rows, .columns = setting.columns ? &*setting.columns : nullptr,
+                                         .both = setting.both ? setting.both->get() : nullptr,
                                          .layout = setting.lowered.layout,
                                          .parts = kernel::divide(*work.graph, kernel::PartsBy::total),
                                          .sizes = setting.sizes, .divisor = setting.lowered.divisor};

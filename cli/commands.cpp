@@ -6,6 +6,8 @@
 #include "progress.h"
 #include "signals.h"
 #include "tangra/base/error.h"
+#include "tangra/formats/atomic_file.h"
+#include "tangra/report/html.h"
 #include "tangra/report/json.h"
 #include "tangra/report/terminal.h"
 #include "tangra/run/run.h"
@@ -99,6 +101,16 @@ class Executor {
   int operator()(const run::InfiniteSpec& spec) const {
     return delivered(
         with_progress(options_, [&](const run::Caller& caller) { return run::run_infinite(spec, caller); }));
+  }
+  int operator()(const run::ReportSpec& spec) const {
+    const auto result =
+        with_progress(options_, [&](const run::Caller& caller) { return run::run_report(spec, caller); });
+    if (!spec.out.empty()) {
+      formats::AtomicFile file(spec.out);
+      file.append(std::string_view(report::html(result)));
+      file.commit();
+    }
+    return delivered(result);
   }
   int operator()(const DataListRequest& request) const { return delivered(list_data_sets(request)); }
   int operator()(const DataShowRequest& request) const { return delivered(show_data_set(request)); }

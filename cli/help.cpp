@@ -141,11 +141,26 @@ const char* const infinite =
 infinitely wide, in closed form: the tangent kernel (ntk) or the covariance of the outputs of random
 networks (nngp). Weights have to be drawn from normal distributions: --parameterization ntk(sigma_w,
 sigma_b), or --init lecun, he or normal. Under the standard parameterisation the layers' parts grow
-with their widths, which are taken from the chain. --compare tells how far the finite network is off.
+with their widths, which are taken from the chain. --compare tells how far the finite network is off,
+--widths how this falls with the width of the hidden layers: as 1 / sqrt(width).
 
 Examples:
   tangra infinite 'Chain(Dense(64 => 512, relu), Dense(512 => 10))' digits --n 100 --parameterization ntk
+  tangra infinite 'Chain(Dense(64 => 64, relu), Dense(64 => 1))' digits --n 50 --parameterization ntk
+                  --widths 64,128,256,512,1024
   tangra infinite network.txt mnist mnist:test --n 500 --n2 100 --init he --kind nngp -o K.npy)";
+
+const char* const report =
+    R"(Makes a page that needs no network and no other file, to be looked at in any browser and shown to others:
+kernels as heat maps with their samples sorted by class, eigenvalues, shares of layers, label alignment, training
+curves, ridges, plan against measured, conventions and machine. Of a kernel with up to 2,000 rows it computes the
+eigenvalues where no spectrum is among the runs. Keep what a command tells with --json > RUN.json; beside a kernel
+its .json lies already. In a folder all .json of tangra are taken.
+
+Examples:
+  tangra report K.npy -o report.html
+  tangra spectrum K.npy --json > runs/S.json
+  tangra report runs -o report.html)";
 
 const char* const data = R"(Examples:
   tangra data list

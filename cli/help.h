@@ -16,6 +16,7 @@ extern const char* const train;
 extern const char* const linearise;
 extern const char* const predict;
 extern const char* const infinite;
+extern const char* const report;
 extern const char* const data;
 
 extern const char* const model;

@@ -2,6 +2,7 @@
 #include <string>
 #include <variant>
 
+#include "tangra/run/report_data.h"
 #include "tangra/run/spec.h"
 #include "tangra/run/training.h"
 
@@ -25,7 +26,7 @@ struct PlanRequest {
 
 using Request = std::variant<run::SummarySpec, run::JacobianSpec, run::ProductSpec, run::KernelSpec, PlanRequest,
                              run::VerifySpec, run::SpectrumSpec, run::TrainSpec, run::LineariseSpec, run::PredictSpec, run::InfiniteSpec,
-                             DataListRequest, DataShowRequest>;
+                             run::ReportSpec, DataListRequest, DataShowRequest>;
 
 /// A command line, understood.
 struct Options {

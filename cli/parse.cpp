@@ -48,6 +48,7 @@ Commands::Commands() {
   add_train();
   add_linearise();
   add_infinite();
+  add_report_page();
   add_data_sets();
 }
 

@@ -18,6 +18,18 @@ double parse_number(const std::string& text, std::string_view option) {
                                  .cure = {}});
 }
 
+Index parse_count(const std::string& text, std::string_view option) {
+  Index value = 0;
+  const char* end = text.data() + text.size();
+  const auto read = std::from_chars(text.data(), end, value);
+  if (read.ec == std::errc() && read.ptr == end && value > 0) return value;
+  throw Error(ErrorKind::usage, {.what = "this is no width",
+                                 .where = std::string(option),
+                                 .got = text,
+                                 .expected = "whole numbers above 0, with commas between",
+                                 .cure = {}});
+}
+
 }  // namespace
 
 void Commands::add_predict() {
@@ -90,6 +102,8 @@ void Commands::add_infinite() {
       },
       "ntk (default): the tangent kernel; nngp: the covariance of the outputs", "NAME");
   app.add_flag("--compare", spec.compare, "with the kernel of the finite network, at its widths and seed");
+  app.add_option("--widths", widths_, "compare with networks of these hidden widths, and tell the slope")->type_name("W,..");
+  app.add_option("--seeds", spec.seeds, "how many networks of each width; default 3")->type_name("N");
   add_output(app, spec.out, common_, ".npy; without it only the table");
   add_report(app, common_);
   add_model_options(app, model_);
@@ -102,6 +116,9 @@ void Commands::add_infinite() {
 run::InfiniteSpec Commands::finished_infinite() const {
   check_is_no_network(data_.source, "DATA");
   run::InfiniteSpec spec = infinite_;
+  if (!widths_.empty()) {
+    for (const std::string& width : parse_names(widths_, "--widths")) spec.widths.push_back(parse_count(width, "--widths"));
+  }
   spec.model = model_;
   spec.data = data_;
   if (data2_.source.empty()) {
@@ -113,6 +130,23 @@ run::InfiniteSpec Commands::finished_infinite() const {
   spec.resources = common_.resources;
   spec.existing = common_.existing();
   return spec;
+}
+
+void Commands::add_report_page() {
+  CLI::App& app = add("report", "one HTML page from the results of other commands", help::report);
+  run::ReportSpec& spec = page_;
+  app.add_option("RUN", spec.sources, ".json of runs, kernels (.npy, .npz, .zarr), or folders of them")->required()->type_name("");
+  add_output(app, spec.out, common_, ".html: the page");
+  app.add_option("--labels", spec.labels_file, "of the samples of kernels, where their .json names no data that have some")->type_name("FILE");
+  app.add_option("--data-dir", spec.data_dir, "where data sets are looked for first; then in TANGRA_DATA")->type_name("FOLDER");
+  add_report(app, common_);
+  add_resources(app, common_);
+  commands_.push_back({&app, [this] {
+                         run::ReportSpec report = page_;
+                         report.resources = common_.resources;
+                         report.existing = common_.existing();
+                         return Request(report);
+                       }});
 }
 
 }  // namespace tangra::cli

@@ -43,6 +43,7 @@ class Commands {
   void add_linearise();
   void add_predict();
   void add_infinite();
+  void add_report_page();
   void add_data_sets();
   run::JacobianSpec finished_jacobian() const;
   void check_no_second_selection() const;
@@ -82,6 +83,8 @@ class Commands {
   run::PredictSpec predict_;
   std::string ridges_;  ///< with commas between
   run::InfiniteSpec infinite_;
+  std::string widths_;  ///< with commas between
+  run::ReportSpec page_;
   DataListRequest list_;
   DataShowRequest show_;
 };

@@ -32,6 +32,7 @@ needed=(
   "protobuf-compiler|CMake's check for protobuf"
   "libgtest-dev|tests"
   "libonnx-testdata|tests of ONNX's operators"
+  "python3-venv|brings Vega, for the charts of reports"
 )
 
 check_only=no
@@ -57,6 +58,28 @@ done
 
 [[ "${TANGRA_SKIP_INSTALL:-0}" == 1 ]] && exit 0
 
+# Vega, which draws the charts of `tangra report`, as one script: a package of Python carries it, and is needed for nothing
+# else. The build takes it up where it is; without it reports have tables alone.
+vega=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)/build/vega
+fetch_vega() {
+  [[ -s "$vega/vega.js" ]] && return
+  echo "Taking Vega from the Python package vl-convert-python, for the charts of reports ..."
+  local python=/usr/bin/python3
+  [[ -x "$python" ]] || python=python3
+  mkdir -p "$vega"
+  if "$python" -m venv "$vega/python" >"$vega/log" 2>&1 &&
+    "$vega/python/bin/pip" install --quiet --disable-pip-version-check 'vl-convert-python>=1.7,<2' >>"$vega/log" 2>&1 &&
+    "$vega/python/bin/python" - >"$vega/vega.js.part" 2>>"$vega/log" <<'END'; then
+import vl_convert
+print(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
+END
+    mv "$vega/vega.js.part" "$vega/vega.js"
+  else
+    echo "install.sh: Vega could not be had (see $vega/log): reports will have tables and no charts" >&2
+  fi
+  rm -rf "$vega/python" "$vega/vega.js.part"
+}
+
 is_installed() {
   local status
   status=$(dpkg-query --show --showformat='${db:Status-Status}' "$1" 2>/dev/null) || return 1
@@ -81,8 +104,15 @@ for entry in "${needed[@]}"; do
     missing+=("${entry%%|*}")
   fi
 done
-((${#missing[@]})) || exit 0
-[[ "$check_only" == yes ]] && exit 1
+if [[ "$check_only" == yes ]]; then
+  [[ -s "$vega/vega.js" ]] || echo "Vega is missing: reports have tables and no charts (no error)"
+  ((${#missing[@]} == 0))
+  exit
+fi
+if ((${#missing[@]} == 0)); then
+  fetch_vega
+  exit 0
+fi
 
 as_root=()
 if ((EUID != 0)); then
@@ -114,3 +144,4 @@ if ! apt "${install[@]}" >/dev/null 2>&1; then
   fi
 fi
 echo "Installed: ${missing[*]}"
+fetch_vega

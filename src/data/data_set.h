@@ -52,6 +52,9 @@ struct DataSet {
 /// or a 64-bit integer is none of float64's numbers.
 DataSet load(const DataSpec& spec);
 
+/// The labels that load() would give, without its arithmetic on the samples; nothing where the source has none.
+std::optional<std::vector<Index>> selected_labels(const DataSpec& spec);
+
 /// Labels for `samples` samples from a file of integers. Throws Error(input) where it holds another number of them, or
 /// something else than integers of 0 or more.
 std::vector<Index> load_labels(const std::string& file, Index samples);

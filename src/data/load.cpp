@@ -143,4 +143,14 @@ DataSet load(const DataSpec& spec) {
   return set;
 }
 
+std::optional<std::vector<Index>> selected_labels(const DataSpec& spec) {
+  const std::optional<Source> named = named_source(spec.source, spec.data_dir);
+  const Source source = named ? *named : file_source(spec.source);
+  const auto [begin, end] = selection(spec, source);
+  if (!spec.labels_file.empty()) return labels_from_file(spec.labels_file, source.count, begin, end);
+  const Rows rows = source.read(begin, end);
+  if (!rows.labels) return std::nullopt;
+  return labels_of(*rows.labels, source.name);
+}
+
 }  // namespace tangra::data

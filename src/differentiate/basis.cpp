@@ -8,14 +8,14 @@
 namespace tangra::differentiate {
 
 Basis Basis::identity(Index outputs) {
-  return {outputs, outputs, [outputs](Index, std::span<const double>, std::span<double> rows) {
+  return {outputs, outputs, true, [outputs](Index, std::span<const double>, std::span<double> rows) {
             for (Index a = 0; a < outputs; ++a) rows[static_cast<std::size_t>(a * outputs + a)] = 1;
           }};
 }
 
 Basis Basis::sums(Index outputs, std::vector<std::vector<Index>> members) {
   const auto count = static_cast<Index>(members.size());
-  return {outputs, count, [outputs, members = std::move(members)](Index, std::span<const double>, std::span<double> rows) {
+  return {outputs, count, true, [outputs, members = std::move(members)](Index, std::span<const double>, std::span<double> rows) {
             for (std::size_t r = 0; r < members.size(); ++r) {
               for (const Index a : members[r]) rows[r * static_cast<std::size_t>(outputs) + static_cast<std::size_t>(a)] += 1;
             }
@@ -33,7 +33,7 @@ Basis Basis::matrix(Tensor<double> matrix, Index outputs) {
   const Index rows = shape[shape.rank() - 2];
   const Index samples = shape.rank() == 3 ? shape[0] : -1;
   auto shared = std::make_shared<const Tensor<double>>(std::move(matrix));
-  return {outputs, rows, [=](Index sample, std::span<const double>, std::span<double> target) {
+  return {outputs, rows, samples < 0, [=](Index sample, std::span<const double>, std::span<double> target) {
             if (samples >= 0 && sample >= samples) {
               throw Error(ErrorKind::input, {.what = "the basis has too few samples", .where = "--basis",
                                              .got = std::to_string(samples), .expected = "one matrix for each sample",
@@ -44,11 +44,11 @@ Basis Basis::matrix(Tensor<double> matrix, Index outputs) {
           }};
 }
 
-Basis Basis::computed(Index outputs, Index rows, Fill fill) { return {outputs, rows, std::move(fill)}; }
+Basis Basis::computed(Index outputs, Index rows, Fill fill) { return {outputs, rows, false, std::move(fill)}; }
 
 Basis Basis::combined(std::vector<std::vector<Index>> members) const {
   const auto count = static_cast<Index>(members.size());
-  return {outputs_, count, [inner = *this, members = std::move(members)](Index sample, std::span<const double> outputs,
+  return {outputs_, count, constant_, [inner = *this, members = std::move(members)](Index sample, std::span<const double> outputs,
                                                                          std::span<double> rows) {
             const auto width = static_cast<std::size_t>(inner.outputs_);
             std::vector<double> own(static_cast<std::size_t>(inner.rows_) * width, 0.0);

@@ -27,15 +27,19 @@ class Basis {
 
   Index rows() const { return rows_; }
   Index outputs() const { return outputs_; }
+  /// Whether every sample has the same rows.
+  bool is_constant() const { return constant_; }
   /// Rows for the samples from `first` on: seeds [n, R, O], outputs [n, O].
   template <class T>
   Tensor<T> seeds(Index first, const Tensor<T>& outputs) const;
 
  private:
-  Basis(Index outputs, Index rows, Fill fill) : outputs_(outputs), rows_(rows), fill_(std::move(fill)) {}
+  Basis(Index outputs, Index rows, bool constant, Fill fill)
+      : outputs_(outputs), rows_(rows), constant_(constant), fill_(std::move(fill)) {}
 
   Index outputs_ = 0;
   Index rows_ = 0;
+  bool constant_ = false;
   Fill fill_;
 };
 

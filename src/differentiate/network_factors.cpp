@@ -115,6 +115,18 @@ Index NetworkFactors<T>::samples_at_once() const {
 }
 
 template <class T>
+FactorsOfBoth<T>::FactorsOfBoth(const Program<T>& program, const Tensor<T>& rows, const Tensor<T>& columns, ValueId of,
+                                const Basis& basis, const Context& context) {
+  const Index samples = rows.shape()[0] + columns.shape()[0];
+  if (!basis.is_constant() || NetworkFactors<T>(program, rows, of, basis, context).samples_at_once() < samples) return;
+  Shape shape = rows.shape();
+  shape[0] = samples;
+  inputs_ = Tensor<T>::uninitialized(shape);
+  std::copy_n(columns.data(), columns.size(), std::copy_n(rows.data(), rows.size(), inputs_.data()));
+  factors_.emplace(program, inputs_, of, basis, context);
+}
+
+template <class T>
 factors::FactorBlock<T> NetworkFactors<T>::make_on_sides(Index begin, Index end, const Activations<T>& sides) const {
   return factors_of(begin, activations(begin, end, &sides), &sides);
 }
@@ -164,6 +176,8 @@ std::size_t ActivationFactors<T>::bytes_per_sample() const {
 
 template class NetworkFactors<float>;
 template class NetworkFactors<double>;
+template class FactorsOfBoth<float>;
+template class FactorsOfBoth<double>;
 template class ActivationFactors<float>;
 template class ActivationFactors<double>;
 template Tensor<float> rows_of<float>(const Tensor<float>&, Index, Index);

@@ -37,6 +37,22 @@ class NetworkFactors final : public factors::FactorSource<T> {
   Context context_;
 };
 
+/// The factors of two sets of samples, one behind the other, where they are so few that one sweep takes them all: it reads
+/// the parameters once.
+template <class T>
+class FactorsOfBoth {
+ public:
+  /// As NetworkFactors; the inputs are copied.
+  FactorsOfBoth(const Program<T>& program, const Tensor<T>& rows, const Tensor<T>& columns, ValueId of, const Basis& basis,
+                const Context& context);
+  /// Null where the samples are too many, or have bases of their own.
+  const factors::FactorSource<T>* get() const { return factors_ ? &*factors_ : nullptr; }
+
+ private:
+  Tensor<T> inputs_;
+  std::optional<NetworkFactors<T>> factors_;
+};
+
 /// The Gram matrix of a layer's activations as a kernel: one term, the activations themselves, one direction.
 template <class T>
 class ActivationFactors final : public factors::FactorSource<T> {
@@ -61,6 +77,8 @@ Tensor<T> rows_of(const Tensor<T>& inputs, Index begin, Index end);
 
 extern template class NetworkFactors<float>;
 extern template class NetworkFactors<double>;
+extern template class FactorsOfBoth<float>;
+extern template class FactorsOfBoth<double>;
 extern template class ActivationFactors<float>;
 extern template class ActivationFactors<double>;
 extern template Tensor<float> rows_of<float>(const Tensor<float>&, Index, Index);

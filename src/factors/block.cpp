@@ -10,14 +10,20 @@ namespace {
 template <class T>
 using Pair = typename BlockFactors<T>::Pair;
 
+/// Samples [first, first + count) of a block.
+struct Range {
+  Index first;
+  Index count;
+};
+
 /// left as the matrix of plane g: row (i, f), columns (t, c), at position d.
 template <class T>
-Tensor<T> gathered_left(const Term<T>& term, Index samples, const RowLayout& layout, Index plane, Index d) {
+Tensor<T> gathered_left(const Term<T>& term, Range samples, const RowLayout& layout, Index plane, Index d) {
   const Index channels = term.place.shape[0];
   const Index directions = layout.directions();
-  auto result = Tensor<T>::uninitialized({samples * layout.full, layout.inner * channels});
+  auto result = Tensor<T>::uninitialized({samples.count * layout.full, layout.inner * channels});
   T* to = result.data();
-  for (Index i = 0; i < samples; ++i) {
+  for (Index i = samples.first; i < samples.first + samples.count; ++i) {
     for (Index r = 0; r < layout.full * layout.inner; ++r, to += channels) {
       const MatrixView<const T> left = term.left_of(i * directions + plane * layout.full * layout.inner + r);
       for (Index c = 0; c < channels; ++c) to[c] = left(d, c);
@@ -27,24 +33,25 @@ Tensor<T> gathered_left(const Term<T>& term, Index samples, const RowLayout& lay
 }
 
 template <class T>
-Pair<T> pack_stream(const Term<T>& term, Index samples, Index position, const RowLayout& layout, linalg::Side side) {
+Pair<T> pack_stream(const Term<T>& term, Range samples, Index position, const RowLayout& layout, linalg::Side side) {
   Pair<T> pair;
   pair.scale = term.place.scale;
   const Index width = layout.inner * term.place.shape[0];
+  const Index rows = samples.count * layout.full;
+  const T* left = term.left->data() + samples.first * layout.planes * layout.full * width;  // of one position
   for (Index plane = 0; plane < layout.planes; ++plane) {
     if (term.positions == 1 && layout.planes == 1) {
-      pair.left.push_back(linalg::pack(side, matrix(term.left->data(), samples * layout.full, width)));
+      pair.left.push_back(linalg::pack(side, matrix(left, rows, width)));
     } else if (term.positions == 1 && layout.full == 1) {
-      const MatrixView<const T> rows{term.left->data() + plane * width, samples, width, layout.planes * width, 1};
-      pair.left.push_back(linalg::pack(side, rows));
+      pair.left.push_back(linalg::pack(side, MatrixView<const T>{left + plane * width, samples.count, width, layout.planes * width, 1}));
     } else {
-      const Tensor<T> left = gathered_left(term, samples, layout, plane, position);
-      pair.left.push_back(linalg::pack<T>(side, matrix(left.data(), samples * layout.full, width)));
+      const Tensor<T> gathered = gathered_left(term, samples, layout, plane, position);
+      pair.left.push_back(linalg::pack<T>(side, matrix(gathered.data(), rows, width)));
     }
   }
-  const MatrixView<const T> first = term.right_of(0);
-  pair.right = linalg::pack<T>(side, {first.data + position * first.row_stride, samples, first.columns,
-                                      first.rows * first.columns, first.column_stride});
+  const MatrixView<const T> right = term.right_of(samples.first);
+  pair.right = linalg::pack<T>(side, {right.data + position * right.row_stride, samples.count, right.columns,
+                                      right.rows * right.columns, right.column_stride});
   return pair;
 }
 
@@ -88,6 +95,19 @@ Term<T> laid_out(Term<T> term, Index samples, Index directions) {
   if (term.pixels != nullptr) {
     const Index pixels = term.pixel_map->pixels;
     term.pixels = exchanged(*term.pixels, samples, fan_in / term.pixel_map->tap_count(), pixels);
+  }
+  return term;
+}
+
+/// The term of some of a block's samples.
+template <class T>
+Term<T> of_samples(Term<T> term, Range range, Index samples) {
+  for (auto* tensor : {&term.left, &term.right, &term.pixels}) {
+    if (*tensor == nullptr) continue;
+    const Index each = (*tensor)->size() / samples;
+    auto own = std::make_shared<Tensor<T>>(Tensor<T>::uninitialized(Shape{range.count, each}));
+    std::copy_n((*tensor)->data() + range.first * each, range.count * each, own->data());
+    *tensor = std::move(own);
   }
   return term;
 }
@@ -201,18 +221,21 @@ void BlockCollector<T>::keep(Index first, Index count, int index, Term<T> term) 
 }
 
 template <class T>
-BlockFactors<T> BlockCollector<T>::packed(linalg::Side side) const {
+BlockFactors<T> BlockCollector<T>::packed(linalg::Side side, Index first, Index count) const {
   BlockFactors<T> result;
-  result.samples = samples_;
+  result.samples = count;
   for (std::size_t k = 0; k < plan_.contractions.size(); ++k) {
     const Contraction& contraction = plan_.contractions[k];
     auto& operand = result.operands.emplace_back();
-    operand.rows = rows_[k];
+    if (rows_[k] != nullptr) operand.rows = {rows_[k], rows_[k].get() + first * plan_.layout.directions() * contraction.row_entries};
     operand.scale = scales_[k];
     for (const Stream& stream : contraction.streams) {
-      operand.pairs.push_back(pack_stream(term(stream.term), samples_, stream.position, plan_.layout, side));
+      operand.pairs.push_back(pack_stream(term(stream.term), {first, count}, stream.position, plan_.layout, side));
     }
-    if (contraction.order == Order::position_grams || contraction.order == Order::pixel_grams) operand.terms = laid_out_terms(k);
+    if (contraction.order != Order::position_grams && contraction.order != Order::pixel_grams) continue;
+    operand.terms = laid_out_terms(k);
+    if (count == samples_) continue;
+    for (Term<T>& own : operand.terms) own = of_samples(std::move(own), {first, count}, samples_);
   }
   return result;
 }

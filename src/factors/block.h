@@ -57,8 +57,9 @@ class BlockCollector {
   /// pieces may come from several threads at once.
   void take(Index first, Index count, int index, Term<T> term, const Context& context);
 
-  /// For tiles, once everything is there. Both sides share explicit rows.
-  BlockFactors<T> packed(linalg::Side side) const;
+  /// For tiles, once everything is there: of all samples, or of `count` from `first` on. Both sides share explicit rows.
+  BlockFactors<T> packed(linalg::Side side) const { return packed(side, 0, samples_); }
+  BlockFactors<T> packed(linalg::Side side, Index first, Index count) const;
 
   Index samples() const { return samples_; }
   /// Explicit rows of a contraction: [n, R, row_entries], to be multiplied by scale(contraction).

@@ -99,6 +99,7 @@ class Assembler {
           const bool same = symmetric_ && c == r;
           // Where the first group of columns is the group of rows itself, one sweep serves both sides.
           if (same && rows.empty()) pack_both(r, row_end, rows, columns);
+          else if (serves_both_sides()) pack_in_one_sweep(rows, columns);
           else columns = pack(column_source_, c, std::min(columns_end, c + group), Side::right);
           if (rows.empty()) rows = pack(row_source_, r, row_end, Side::left);
           contract(tiles, rows, r, columns, c);
@@ -284,6 +285,31 @@ class Assembler {
       rows[item] = block.packed(Side::left);
       columns[item] = block.packed(Side::right);
     });
+  }
+
+  /// Whether one sweep over few samples makes the factors of rows and columns: it reads the parameters once.
+  bool serves_both_sides() const {
+    if (symmetric_ || assembly_.both == nullptr || report_.tiles != 1) return false;
+    const Index samples = row_source_.samples() + column_source_.samples();
+    const std::size_t bytes = static_cast<std::size_t>(samples) * assembly_.both->bytes_per_sample();
+    return samples <= assembly_.both->samples_at_once() && (context_.memory.budget() == 0 || 2 * bytes <= context_.memory.available());
+  }
+
+  void pack_in_one_sweep(Packed& rows, Packed& columns) {
+    const auto start = std::chrono::steady_clock::now();
+    report_.one_sweep = true;
+    const Index first = row_source_.samples();
+    const Index second = column_source_.samples();
+    rows.resize(1);
+    columns.resize(1);
+    const auto pack = [&](std::size_t, const BlockCollector<T>& block) {
+      context_.pool.parallel_for(2, [&](Index side, int) {
+        if (side == 0) rows[0] = block.packed(Side::left, 0, first);
+        else columns[0] = block.packed(Side::right, first, second);
+      });
+    };
+    collect_blocks<T>(*assembly_.both, plan_, {{0, first + second}}, context_, pack, row_memory_);
+    report_.factor_seconds += seconds_since(start);
   }
 
   void contract(const std::vector<TilePlace>& tiles, const Packed& rows, Index first_row, const Packed& columns,

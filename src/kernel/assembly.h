@@ -25,6 +25,7 @@ template <class T>
 struct Assembly {
   const factors::FactorSource<T>* rows = nullptr;
   const factors::FactorSource<T>* columns = nullptr;  ///< null: the rows, and K is exactly symmetric
+  const factors::FactorSource<T>* both = nullptr;     ///< null, or the samples of the rows and then those of the columns
   factors::RowLayout layout;
   Parts parts;
   std::vector<Index> sizes;  ///< entries of each parameter
@@ -42,6 +43,7 @@ struct AssemblyReport {
   Index block_samples = 0;
   Index groups = 1;              ///< more than one: factors are made anew, as they do not fit together
   Index passes = 1;              ///< more than one: each over some of the parameters, whose factors alone fit together
+  bool one_sweep = false;        ///< rows and columns were swept together
   double factor_seconds = 0;     ///< sweeps and packing
   double contract_seconds = 0;   ///< tiles and their writing
   std::size_t factor_bytes = 0;  ///< of the packed factors that are held at once, and of the memory to work in; 0 without a budget

@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 using formats::ZarrArray;
 
-constexpr Index panel_entries = Index{1} << 20;  // of .npy files that is read at a time
+constexpr Index panel_entries = Index{1} << 19;  // of .npy files that is read at a time
 
 formats::ZarrArray open_zarr(const fs::path& path) {
   return ZarrArray(formats::read_zarr_node(path).group ? path / "total" : path);

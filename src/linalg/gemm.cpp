@@ -227,7 +227,7 @@ bool transposed_is_cheaper(MatrixView<const T> a, MatrixView<const T> b) {
   const auto packing = [&](Index rows) { return rows * a.columns * static_cast<Index>(sizeof(T)) > (1 << 20) ? in_memory : in_cache; };
   const Index as_it_is = a.rows * round_up(b.columns, width) + (direct && packing(b.columns) == in_cache ? 0 : b.columns * packing(b.columns));
   const Index turned = b.columns * round_up(a.rows, width) + a.rows * packing(a.rows);
-  return 5 * turned < 4 * as_it_is;  // a transposed result costs a copy
+  return 10 * turned < 9 * as_it_is;  // a transposed result costs a copy
 }
 
 }  // namespace

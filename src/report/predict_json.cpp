@@ -89,6 +89,9 @@ std::string json(const run::InfiniteResult& result) {
                             {"largest", result.comparison->largest},
                             {"precision", result.comparison->precision}};
   }
+  object["convergence"] = Object::array();
+  for (const auto& [width, distance] : result.convergence) object["convergence"].push_back({{"width", width}, {"distance", distance}});
+  object["slope"] = result.slope ? Object{{"slope", result.slope->slope}, {"error", result.slope->error}} : Object(nullptr);
   object["model"] = object_of(result.model);
   object["data"] = object_of(result.data);
   object["data2"] = result.data2 ? object_of(*result.data2) : Object(nullptr);

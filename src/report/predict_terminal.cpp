@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "tangra/report/suggestion.h"
@@ -88,6 +89,38 @@ std::string terminal(const run::PredictResult& result, const TerminalStyle& styl
   return page.text();
 }
 
+namespace {
+
+/// Distances by width, each with a bar whose length is its logarithm.
+void show_convergence(Page& page, const run::InfiniteResult& result) {
+  if (result.convergence.empty()) return;
+  page.heading("Networks of other widths");
+  Table table({{"width", Align::right}, {"distances from the closed form"}, {""}});
+  double largest = 0, least = 0;
+  for (const auto& [width, distance] : result.convergence) {
+    largest = std::max(largest, distance);
+    least = least == 0 ? distance : std::min(least, distance);
+  }
+  for (std::size_t k = 0; k < result.convergence.size();) {
+    const Index width = result.convergence[k].first;
+    std::string values;
+    double logarithms = 0, count = 0;
+    for (; k < result.convergence.size() && result.convergence[k].first == width; ++k, ++count) {
+      values += (values.empty() ? "" : "  ") + significant(result.convergence[k].second, 3);
+      logarithms += std::log(result.convergence[k].second);
+    }
+    const double span = std::log(largest / least) + 0.1;
+    table.add({grouped(width), values, bar((logarithms / count - std::log(least) + 0.1) / span, 24, page.unicode())});
+  }
+  page.table(table);
+  if (result.slope) {
+    page.field("slope", fmt::format("{} +- {} of log distance over log width; theory says -0.5", significant(result.slope->slope, 4),
+                                    significant(result.slope->error, 2)));
+  }
+}
+
+}  // namespace
+
 std::string terminal(const run::InfiniteResult& result, const TerminalStyle& style) {
   Page page(style);
   page.title(result.kind == "ntk" ? "Tangent kernel of infinite width"
@@ -117,6 +150,7 @@ std::string terminal(const run::InfiniteResult& result, const TerminalStyle& sty
     page.field("", fmt::format("{} % of the largest entry at most; both fall as 1 / sqrt(width)",
                                significant(100 * result.comparison->largest, 4)));
   }
+  show_convergence(page, result);
   page.heading("Costs");
   show_costs(page, result.provenance);
   if (!result.out.empty()) page.field("written", result.out);

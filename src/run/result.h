@@ -252,6 +252,13 @@ struct FiniteComparison {
   std::string precision;
 };
 
+/// The slope of log y over log x by least squares, x being widths: of means of log y where a width has several values.
+struct WidthSlope {
+  double slope = 0;
+  double error = 0;  ///< standard error, from the scatter of the values about the line
+};
+WidthSlope slope_of(const std::vector<std::pair<Index, double>>& values);
+
 /// tangra infinite
 struct InfiniteResult {
   ModelSummary model = {};
@@ -271,6 +278,9 @@ struct InfiniteResult {
   KernelStatistics statistics = {};
   Shape shape = {};
   std::optional<FiniteComparison> comparison = {};
+  /// Distances of finite networks of other widths, by width, several seeds each.
+  std::vector<std::pair<Index, double>> convergence = {};
+  std::optional<WidthSlope> slope = {};
   std::string out = {};
   std::vector<NamedArray> arrays = {};  ///< without a file
   Provenance provenance = {};

@@ -148,6 +148,7 @@ struct SpectrumSpec {
   std::string labels_file;               ///< of the samples of a kernel's file; those of data are data.labels_file
   std::optional<Array> labels_array;     ///< in place of the file, which then only names them in messages
   bool vectors = false;                  ///< keep the eigenvectors in the result
+  std::optional<std::vector<Index>> labels;  ///< the same, where they are known already
   std::string out;                       ///< .npz of eigenvalues, eigenvectors and residuals; may be empty
   ExistingFile existing = ExistingFile::refuse;
   Resources resources;
@@ -195,6 +196,8 @@ struct InfiniteSpec {
   std::optional<data::DataSpec> data2;
   InfiniteKind kind = InfiniteKind::ntk;
   bool compare = false;  ///< with the network's own kernel, at its widths and seed
+  std::vector<Index> widths;  ///< compare with networks whose hidden layers all have these widths too
+  Index seeds = 3;            ///< how many networks of each width, from the model's seed on
   std::string out;       ///< .npy; empty: summarised only
   ExistingFile existing = ExistingFile::refuse;
   Resources resources;

@@ -107,8 +107,12 @@ TEST_P(Models, EveryWayToTheKernelAgrees) {
   expect_every_way_agrees(graph, exact, GetParam().reduce);
 }
 
-TEST_P(Models, ASampleAloneHasTheBitsItHasInABatch) {
-  expect_samples_alone(graph, samples_of(3), GetParam().reduce);
+TEST_P(Models, ASampleAloneHasTheBitsItHasInABatchInTheSameOrders) {
+  expect_samples_alone(graph, samples_of(3), GetParam().reduce, {});
+}
+
+TEST_P(Models, ASampleAloneIsNearInOrdersOfItsOwn) {
+  expect_samples_near(graph, samples_of(3), GetParam().reduce);
 }
 
 TEST_P(Models, ThreadsLeaveNoTrace) {

@@ -69,11 +69,27 @@ TEST_P(Networks, SamplesAreTheRowsOfABatch) {
   }
 }
 
-TEST_P(Networks, ASampleAloneHasTheBitsItHasInABatch) {
+TEST_P(Networks, ASampleAloneHasTheBitsItHasInABatchInTheSameOrders) {
   const SharedGraph graph = loaded(GetParam(), {});
   for (const std::string reduce : {"full", "trace"}) {
-    expect_samples_alone(graph, samples_of<double>(GetParam(), 5), reduce);
-    expect_samples_alone(graph, samples_of<float>(GetParam(), 5), reduce);
+    expect_samples_alone(graph, samples_of<double>(GetParam(), 5), reduce, every_order);
+    expect_samples_alone(graph, samples_of<float>(GetParam(), 5), reduce, every_order);
+  }
+}
+
+TEST_P(Networks, ASampleAloneIsNearInOrdersOfItsOwn) {
+  const SharedGraph graph = loaded(GetParam(), {});
+  for (const std::string reduce : {"full", "trace"}) {
+    expect_samples_near(graph, samples_of<double>(GetParam(), 5), reduce);
+    expect_samples_near(graph, samples_of<float>(GetParam(), 5), reduce);
+  }
+}
+
+TEST_P(Networks, EveryOrderOfContractionGivesTheSameKernel) {
+  const SharedGraph graph = loaded(GetParam(), {});
+  for (const std::string reduce : {"full", "trace", "diagonal", "sum"}) {
+    expect_orders_agree(graph, samples_of<double>(GetParam(), 2), reduce);
+    expect_orders_agree(graph, samples_of<float>(GetParam(), 2), reduce);
   }
 }
 

@@ -137,6 +137,25 @@ TEST(Kernel, ReductionsComeFromTheFullKernel) {
   }
 }
 
+TEST(KernelBits, DoNotDependOnSweepingBothSidesAtOnce) {
+  const auto graph = test::dense_network({13, 17, 11, 3}, "Tanh", "Softmax", 5);
+  const Tensor<float> x = samples<float>(9, 13, 3), y = samples<float>(4, 13, 4);
+  test::TestContext context(2);
+  for (const std::string& reduce : reductions) {
+    for (const auto order : {std::optional<factors::Order>{}, std::optional(factors::Order::explicit_rows),
+                             std::optional(factors::Order::position_grams)}) {
+      SCOPED_TRACE(reduce);
+      const auto apart = kernel_of<float>(graph, x, &y, {.reduce = reduce, .order = order}, context.context);
+      const auto together = kernel_of<float>(graph, x, &y, {.reduce = reduce, .order = order, .one_sweep = true}, context.context);
+      EXPECT_FALSE(apart.report.one_sweep);
+      EXPECT_TRUE(together.report.one_sweep);
+      for (std::size_t part = 0; part < apart.parts.size(); ++part) EXPECT_TRUE(same_bits(apart.parts[part], together.parts[part]));
+    }
+  }
+  const auto in_blocks = kernel_of<float>(graph, x, &y, {.block_samples = 5, .one_sweep = true}, context.context);
+  EXPECT_FALSE(in_blocks.report.one_sweep);
+}
+
 TEST(Kernel, OfTwoSetsIsABlockOfThatOfTheirUnion) {
   const auto graph = test::dense_network({5, 9, 4}, "Erf", "", 2);
   const Tensor<float> all = samples<float>(23, 5, 9);

@@ -49,10 +49,13 @@ Kernel<T> kernel_of(const std::shared_ptr<const Graph>& graph, const Tensor<T>& 
   const differentiate::NetworkFactors<T> row_factors(program, rows, of, basis, context);
   std::optional<differentiate::NetworkFactors<T>> column_factors;
   if (columns != nullptr) column_factors.emplace(program, *columns, of, basis, context);
+  std::optional<differentiate::FactorsOfBoth<T>> both;
+  if (options.one_sweep) both.emplace(program, rows, *columns, of, basis, context);
   kernel::Assembly<T> assembly{.rows = &row_factors, .columns = column_factors ? &*column_factors : nullptr,
+                               .both = both ? both->get() : nullptr,
                                .layout = lowered.layout, .parts = kernel::divide(*graph, options.by), .sizes = {},
                                .divisor = lowered.divisor, .block_samples = options.block_samples,
-                               .order = options.order};
+                               .order = options.order, .counts = options.counts};
   for (const Parameter& own : graph->parameters) assembly.sizes.push_back(own.data.size());
   const Index n1 = rows.shape()[0];
   const Index n2 = columns != nullptr ? columns->shape()[0] : n1;

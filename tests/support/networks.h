@@ -40,6 +40,8 @@ struct KernelOptions {
   kernel::PartsBy by = kernel::PartsBy::parameter;
   Index block_samples = 0;
   std::optional<factors::Order> order = std::nullopt;
+  bool one_sweep = false;  ///< of rows and columns together
+  std::optional<factors::SampleCounts> counts = std::nullopt;  ///< as kernel::Assembly has them
 };
 
 template <class T>

@@ -5,6 +5,7 @@
 #include "tangra/infinite/dense_chain.h"
 #include "tangra/run/kernel/network_kernel.h"
 #include "tangra/run/session.h"
+#include "widths.h"
 
 namespace tangra::run {
 namespace {
@@ -60,6 +61,24 @@ FiniteComparison compared(const InfiniteSpec& spec, Loaded rows, std::optional<L
   return result;
 }
 
+/// Networks with other hidden widths, each against its own closed form: the standard parameterisation's depends on them.
+std::vector<std::pair<Index, double>> distances(const InfiniteSpec& spec, const std::string& chain, const Caller& caller) {
+  std::vector<std::pair<Index, double>> result;
+  InfiniteSpec one = spec;
+  one.widths.clear();
+  one.compare = true;
+  one.out.clear();
+  for (const Index width : spec.widths) {
+    one.model.text = with_hidden_width(chain, width);
+    for (Index k = 0; k < spec.seeds; ++k) {
+      one.model.seed = spec.model.seed.value_or(0) + static_cast<std::uint64_t>(k);
+      result.emplace_back(width, run_infinite(one, caller).comparison->distance);
+    }
+  }
+  std::ranges::stable_sort(result, {}, &std::pair<Index, double>::first);
+  return result;
+}
+
 }  // namespace
 
 void InfiniteSpec::validate() const {
@@ -70,6 +89,14 @@ void InfiniteSpec::validate() const {
   if (compare && kind == InfiniteKind::nngp) {
     throw Error(ErrorKind::usage, {.what = "one network has a tangent kernel, but no covariance of outputs", .where = "--compare",
                                    .got = "--kind nngp", .expected = "--kind ntk", .cure = {}});
+  }
+  if (!widths.empty() && kind == InfiniteKind::nngp) {
+    throw Error(ErrorKind::usage, {.what = "one network has a tangent kernel, but no covariance of outputs", .where = "--widths",
+                                   .got = "--kind nngp", .expected = "--kind ntk", .cure = {}});
+  }
+  if (seeds < 1) {
+    throw Error(ErrorKind::usage, {.what = "there has to be a network of each width", .where = "--seeds", .got = std::to_string(seeds),
+                                   .expected = "1 or more", .cure = {}});
   }
   check_out(out, existing, {".npy"});
 }
@@ -107,6 +134,15 @@ InfiniteResult run_infinite(const InfiniteSpec& spec, const Caller& caller) {
   if (spec.compare) {
     result.comparison = compared(spec, rows, columns, k, session);
     session.step("comparison");
+  }
+  if (!spec.widths.empty()) {
+    if (result.layers.size() < 2) {
+      throw Error(ErrorKind::usage, {.what = "the network has no hidden layer whose width could be changed", .where = "--widths",
+                                     .got = rows.model.text, .expected = "two Dense layers or more", .cure = {}});
+    }
+    result.convergence = distances(spec, rows.model.text, caller);
+    if (spec.widths.size() > 1) result.slope = slope_of(result.convergence);
+    session.step("widths");
   }
   result.arrays.push_back({"total", Array(std::move(k))});
   write_arrays(spec.out, result.arrays);

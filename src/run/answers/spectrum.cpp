@@ -9,9 +9,9 @@
 #include "tangra/base/error.h"
 #include "tangra/formats/json_file.h"
 #include "tangra/kernel/kernel_file.h"
+#include "tangra/kernel/stored_operator.h"
 #include "tangra/run/kernel/network_kernel.h"
 #include "tangra/run/session.h"
-#include "tangra/run/answers/stored_operator.h"
 
 namespace tangra::run {
 namespace {
@@ -122,8 +122,9 @@ class SpectrumRun {
     } else if (!spec_.labels_file.empty()) {
       labels_ = data::load_labels(spec_.labels_file, n / outputs_);
     } else {
-      result_.labels_note = "no labels were given";
+      labels_ = spec_.labels;
     }
+    if (!labels_) result_.labels_note = "no labels were given";
     options_.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
     return n;
   }
@@ -131,8 +132,14 @@ class SpectrumRun {
   /// A file that does not fit into memory: every product reads it, so vectors go together.
   void of_pieces(const kernel::KernelFile& file, Index n) {
     result_.stored = false;
-    const StoredOperator k(file, n);
-    const analysis::MatrixNorms norms = k.checked_norms(result_.source, context_);
+    const kernel::StoredOperator k(file, true);
+    const kernel::StoredNorms norms = k.norms(result_.source, context_);
+    if (norms.asymmetry > 1e-6 * norms.frobenius) {
+      throw Error(ErrorKind::input, {.what = "the kernel is not symmetric", .where = result_.source,
+                                     .got = "|K - K^T| about " + std::to_string(norms.asymmetry),
+                                     .expected = "rounding, beside |K| of " + std::to_string(norms.frobenius),
+                                     .cure = "A train x test kernel has singular values, not eigenvalues"});
+    }
     session_.step("load");
     options_.krylov.count = std::min(spec_.top, n);
     options_.krylov.block = 32;

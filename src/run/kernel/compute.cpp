@@ -89,8 +89,13 @@ class Computation {
     if (!job_.spec.conjugate.empty()) return conjugate();
     const differentiate::NetworkFactors<T> rows(program_, rows_, job_.of, job_.seeds(), context_);
     std::optional<differentiate::NetworkFactors<T>> columns;
-    if (job_.columns != nullptr) columns.emplace(program_, columns_, job_.of, job_.seeds(), context_);
-    kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr, .layout = job_.lowered.layout,
+    std::optional<differentiate::FactorsOfBoth<T>> both;
+    if (job_.columns != nullptr) {
+      columns.emplace(program_, columns_, job_.of, job_.seeds(), context_);
+      both.emplace(program_, rows_, columns_, job_.of, job_.seeds(), context_);
+    }
+    kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr,
+                                 .both = both ? both->get() : nullptr, .layout = job_.lowered.layout,
                                  .parts = parts_, .sizes = sizes_, .divisor = job_.lowered.divisor,
                                  .block_samples = job_.spec.block_samples};
     if (job_.spec.space == Space::parameters) return parameter_space(assembly);

@@ -96,9 +96,13 @@ Tensor<double> small_kernel(const differentiate::Program<T>& program, const Tens
   const auto basis = differentiate::Basis::sums(outputs.elements(), lowered.members);
   const differentiate::NetworkFactors<T> row_factors(program, rows, of, basis, context);
   std::optional<differentiate::NetworkFactors<T>> column_factors;
-  if (columns != nullptr) column_factors.emplace(program, *columns, of, basis, context);
+  std::optional<differentiate::FactorsOfBoth<T>> both;
+  if (columns != nullptr) {
+    column_factors.emplace(program, *columns, of, basis, context);
+    both.emplace(program, rows, *columns, of, basis, context);
+  }
   const kernel::Assembly<T> assembly{.rows = &row_factors, .columns = column_factors ? &*column_factors : nullptr,
-                                     .layout = lowered.layout, .parts = kernel::divide(graph, kernel::PartsBy::total),
+                                     .both = both ? both->get() : nullptr, .layout = lowered.layout, .parts = kernel::divide(graph, kernel::PartsBy::total),
                                      .sizes = parameter_sizes(graph), .divisor = lowered.divisor};
   const Index n1 = rows.shape()[0];
   const Index n2 = columns != nullptr ? columns->shape()[0] : n1;
