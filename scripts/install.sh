@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # Installs with apt what tangra needs and this machine lacks, and says so. Does nothing where all is there.
 #
-#   scripts/install.sh [--bench] [--tidy] [--fuzz] [--data] [--check]
+#   scripts/install.sh [--bench] [--tidy] [--fuzz] [--data] [--python] [--docs] [--check]
 #
 #   --bench   also Google Benchmark            (preset bench)
 #   --tidy    also clang-tidy                  (preset tidy)
 #   --fuzz    also clang with libFuzzer        (preset fuzz)
 #   --data    also the pictures of Fashion-MNIST
+#   --python  also Python with its headers     (scripts/python.sh)
+#   --docs    also doxygen                     (scripts/docs.sh)
 #   --check   installs nothing: tells what is missing, exit code 1 where something is
 #
 # TANGRA_SKIP_INSTALL=1 goes on whatever is missing, for machines that have the libraries from elsewhere.
@@ -40,6 +42,8 @@ for argument in "$@"; do
     --tidy) needed+=("clang-tidy-16|static analysis") ;;
     --fuzz) needed+=("clang-16|fuzz targets" "libclang-rt-16-dev|fuzz targets, sanitizers") ;;
     --data) needed+=("dataset-fashion-mnist|70,000 pictures to try the program on") ;;
+    --python) needed+=("python3-dev|the Python module" "python3-venv|the environment of its tests") ;;
+    --docs) needed+=("doxygen|the C++ pages of the documentation") ;;
     --check) check_only=yes ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"

@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
 # Builds the Python module and runs its tests.
 #
-#   scripts/python.sh [--install] [--wheel] [--jobs N] [-- arguments for pytest]
+#   scripts/python.sh [--install | --quick] [--wheel] [--jobs N] [-- arguments for pytest]
 #
-#   --install  makes build/python/venv and installs there what the tests need (numpy, nanobind, pytest, scipy, ...). Without
-#              it, PYTHON (default: that environment's python, else python3) must have them.
-#   --wheel    also builds the wheel in an environment of its own, installs it in another and imports it there (slow)
+#   --install  makes build/python/venv and installs there what the tests need (numpy, nanobind, pytest, scipy, scikit-learn, ...).
+#              Without it, PYTHON (default: that environment's python, else python3) must have them.
+#   --quick    as --install, but numpy, nanobind, pytest and scipy alone: tests that need more are skipped and say so
+#   --wheel    also makes a source archive, builds the wheel from it, installs that in an environment of its own and
+#              computes a kernel there (slow: the library is compiled once more)
 #   --jobs N   as many compilers at a time (default: one for each core)
 #
 # The module is built in build/default, from the library that the C++ tests use. Tests on PyTorch run where PYTHON has torch
@@ -13,12 +15,13 @@
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
-install=no
+packages=()
 wheel=no
 jobs=$(nproc)
 while (($#)); do
   case "$1" in
-    --install) install=yes ;;
+    --install) packages=(nanobind numpy pytest scipy scikit-learn zarr mypy matplotlib tqdm) ;;
+    --quick) packages=(nanobind numpy pytest scipy) ;;
     --wheel) wheel=yes ;;
     --jobs)
       shift
@@ -41,10 +44,12 @@ while (($#)); do
 done
 
 venv=build/python/venv
-if [[ "$install" == yes ]]; then
+if ((${#packages[@]})); then
+  # A Python without its headers or venv is Debian's, in parts.
+  python3 -c 'import ensurepip, os, sysconfig, venv; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
+    scripts/install.sh --python
   [[ -x "$venv/bin/python" ]] || python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check \
-    nanobind numpy pytest scipy scikit-learn mypy matplotlib tqdm zarr
+  "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
 fi
 if [[ -z "${PYTHON:-}" ]]; then
   PYTHON=python3
@@ -62,10 +67,15 @@ cmake --build build/default --parallel "$jobs" --target tangra_python tangra_cli
 TANGRA_PROGRAM=$PWD/build/default/bin/tangra PYTHONPATH=$PWD/build/default/python "$PYTHON" -m pytest "$@"
 
 if [[ "$wheel" == yes ]]; then
-  rm -rf build/python/wheel build/python/clean
-  "$PYTHON" -m pip wheel --quiet --no-deps --wheel-dir build/python/wheel .
-  "$PYTHON" -m venv build/python/clean
-  build/python/clean/bin/pip install --quiet build/python/wheel/tangra-*.whl
+  rm -rf build/python/wheel build/python/clean build/python/tools
+  # What a stranger does: nothing is taken from this folder but the archive.
+  python3 -m venv build/python/tools
+  build/python/tools/bin/pip install --quiet --disable-pip-version-check build
+  build/python/tools/bin/python -m build --sdist --outdir build/python/wheel .
+  build/python/tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/python/wheel \
+    build/python/wheel/tangra-*.tar.gz
+  python3 -m venv build/python/clean
+  build/python/clean/bin/pip install --quiet --disable-pip-version-check build/python/wheel/tangra-*.whl
   (cd build/python/clean && bin/python -c '
 import numpy, tangra
 k = tangra.chain("Chain(Dense(3 => 2))").kernel(numpy.eye(3), reduce="trace")

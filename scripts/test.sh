@@ -1,21 +1,26 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds tangra and runs its tests: the optimised build with all tests, then a build with
-# AddressSanitizer and UndefinedBehaviorSanitizer with all but the slow ones.
+# Installs what is missing, builds tangra and runs its tests: the optimised build with all tests and those of the Python
+# module that need no large packages, then a build with AddressSanitizer and UndefinedBehaviorSanitizer with all but the
+# slow ones.
 #
-#   scripts/test.sh [--quick] [--jobs N]
+#   scripts/test.sh [--quick] [--no-python] [--jobs N]
 #
-#   --quick    the optimised build alone
-#   --jobs N   as many compilers and tests at a time (default: one for each core)
+#   --quick      the optimised build alone
+#   --no-python  without the Python module (which takes numpy, scipy, pytest and nanobind by pip)
+#   --jobs N     as many compilers and tests at a time (default: one for each core)
 #
-# With CI=true warnings are errors. What takes longer (ThreadSanitizer, large runs, benchmarks) is scripts/slow.sh.
+# With CI=true warnings are errors. What takes longer (ThreadSanitizer, large runs, benchmarks) is scripts/slow.sh;
+# Python with scikit-learn and the wheel is scripts/python.sh --install --wheel.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 quick=no
+python=yes
 jobs=$(nproc)
 while (($#)); do
   case "$1" in
     --quick) quick=yes ;;
+    --no-python) python=no ;;
     --jobs)
       shift
       jobs=${1:?test.sh: --jobs takes a number}
@@ -66,6 +71,12 @@ build_and_test() {
 scripts/install.sh
 # The second target compiles every public header alone; the test that asks for it finds it done.
 build_and_test "$default" build/default --target all all_verify_interface_header_sets --
+if [[ "$python" == yes ]]; then
+  echo
+  echo "== Python: build and test"
+  scripts/python.sh --quick --jobs "$jobs" | tee build/default/pytest-output.txt
+  summaries+=("python: $(tail -1 build/default/pytest-output.txt)")
+fi
 if [[ "$quick" == no ]]; then
   build_and_test asan-ubsan build/asan-ubsan --label-exclude slow
 fi

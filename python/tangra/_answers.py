@@ -48,7 +48,7 @@ class Spectrum(Table):
 
     @property
     def effective_rank(self) -> float:
-        """trace^2 / |K|_F^2, which is n for a multiple of the identity and 1 for a kernel of rank 1."""
+        """``trace^2 / |K|_F^2``, which is n for a multiple of the identity and 1 for a kernel of rank 1."""
         return float(self.info["effective_rank"])
 
     def plot(self, axes: Any = None) -> Any:
@@ -207,7 +207,7 @@ class InfiniteKernel(Table):
 
     @property
     def distance(self) -> Optional[float]:
-        """|K - Theta|_F / |Theta|_F of the network's own kernel K; None unless compare=True."""
+        """``|K - Theta|_F / |Theta|_F`` of the network's own kernel K; None unless compare=True."""
         comparison = self.info["comparison"]
         return None if comparison is None else float(comparison["distance"])
 
@@ -277,7 +277,7 @@ class Linearisation(Table):
 
     @property
     def kernel_distance(self) -> float:
-        """|K - K_0|_F / |K_0|_F at the last step: 0 in the lazy limit."""
+        """``|K - K_0|_F / |K_0|_F`` at the last step: 0 in the lazy limit."""
         return float(self.info["kernel_distance"])
 
     @property

@@ -122,8 +122,9 @@ class SpectrumRun {
     } else if (!spec_.labels_file.empty()) {
       labels_ = data::load_labels(spec_.labels_file, n / outputs_);
     } else {
-      result_.labels_note = "no labels were given";
+      labels_ = spec_.labels;
     }
+    if (!labels_) result_.labels_note = "no labels were given";
     options_.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
     return n;
   }

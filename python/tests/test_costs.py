@@ -1,0 +1,103 @@
+"""What calls cost: time, memory, copies."""
+
+from __future__ import annotations
+
+import gc
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def test_small_calls_are_quick(model, x):
+    """The promise is 1 ms above the computation; the machine may be busy, so the quickest of many counts."""
+    ten = np.concatenate([x, x])
+    for call in (lambda: model(ten), lambda: model.kernel(ten, reduce="trace"), lambda: model.vjp(ten, np.ones((10, 3)))):
+        times = []
+        for _ in range(300):
+            start = time.perf_counter()
+            call()
+            times.append(time.perf_counter() - start)
+        assert min(times) < 1e-3
+
+
+def resident() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
+
+
+def test_ten_thousand_calls_leave_nothing(model, x):
+    operator = model.operator(x, reduce="trace")
+    cotangents, bias = np.ones((5, 3)), model.parameters["0.bias"]
+
+    def refused():
+        with pytest.raises(ValueError):
+            model(x[:, :5])
+
+    kinds = [
+        lambda: model(x), lambda: model.kernel(x, reduce="trace"), lambda: model.kernel(x, x, reduce="full", by="layer").parts,
+        lambda: model.jacobian(x, layout="structured"), lambda: model.vjp(x, cotangents), lambda: operator @ np.ones(5),
+        lambda: model.parameters.update({"0.bias": bias}), lambda: repr(model.summary()), refused,
+        lambda: model.kernel(x, reduce="trace", progress=lambda *_: None),
+    ]
+
+    def calls(count):
+        for k in range(count):
+            kinds[k % len(kinds)]()
+        gc.collect()
+
+    calls(2000)
+    before = resident()
+    calls(10_000)
+    assert resident() - before < 2**20
+
+
+# The largest resident set of a call, beyond what was there before it, in units of the samples.
+PEAK = """
+import re, sys, numpy as np, tangra
+from pathlib import Path
+
+def peak():
+    return int(re.search("VmHWM:\\\\s*([0-9]+)", Path("/proc/self/status").read_text())[1]) * 1024
+
+model = tangra.chain("Chain(Dense(1000 => 4, tanh), Dense(4 => 1))").astype(sys.argv[1])
+x = np.random.default_rng(0).random((20000, 1000), dtype=np.float32).astype(sys.argv[1])
+given = np.asfortranarray(x) if sys.argv[2] == "F" else x
+model(x[:10]), model.vjp(x[:10], np.ones((10, 1))), model.kernel(x[:10], pairs="self")
+before = peak()
+call = {"outputs": lambda: model(given), "vjp": lambda: model.vjp(given, np.ones((20000, 1)))["0.weight"],
+        "kernel": lambda: model.kernel(given, pairs="self"),
+        "operator": lambda: model.operator(given) @ np.ones(20000)}[sys.argv[3]]
+Path("/proc/self/clear_refs").write_text("5")
+before = peak()
+call()
+print((peak() - before) / x.nbytes)
+"""
+
+
+def peak_of(dtype: str, order: str, what: str) -> float:
+    done = subprocess.run([sys.executable, "-c", PEAK, dtype, order, what], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return float(done.stdout)
+
+
+@pytest.mark.parametrize("what", ["outputs", "kernel"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_samples_in_c_order_are_not_copied(dtype, what):
+    assert peak_of(dtype, "C", what) < 0.5
+
+
+def test_other_orders_are_copied_once():
+    assert 0.9 < peak_of("float64", "F", "outputs") < 1.5
+
+
+def test_operators_keep_their_samples(model64, x):
+    """What belongs to the caller may change: an operator has a copy."""
+    given = x.copy()
+    operator = model64.operator(given, reduce="trace")
+    expected = operator @ np.ones(5)
+    given[:] = 0
+    np.testing.assert_array_equal(operator @ np.ones(5), expected)
