@@ -176,6 +176,31 @@ TEST(Orders, PassesHoldTheBudget) {
   EXPECT_TRUE(several_passes);
 }
 
+/// A table of 320,000 entries of which every sample reads 80: tokens and cotangents are kept, never a row of the table.
+TEST(Orders, ALargeTableFitsWhereItsRowsDoNot) {
+  ops::GraphBuilder builder("words");
+  const ValueId tokens = builder.input("input", {5});
+  ValueId x = builder.apply("GatherData", {weight(builder, "table.weight", {20000, 16}, 1), tokens}, {{"axis", Index{0}}}, "embedded");
+  x = builder.apply("Tanh", {x}, {}, "tanh");
+  x = builder.apply("Reshape", {x}, {{"shape", std::vector<Index>{-1}}}, "flat");
+  builder.output(builder.apply("Linear", {x, weight(builder, "last.weight", {3, 80}, 2)}, {}, "last"));
+  const auto graph = std::make_shared<const Graph>(builder.finish());
+  Tensor<float> samples(Shape{40, 5});
+  for (Index e = 0; e < samples.size(); ++e) samples[e] = static_cast<float>(e * 7919 % 20000);
+  const auto kernel_within = [&](std::size_t budget, std::optional<Order> order) {
+    ThreadPool pool(2);
+    MemoryLedger ledger(budget);
+    const Context context{.pool = pool, .memory = ledger};
+    return kernel_of<float>(graph, samples, nullptr, {.reduce = "trace", .order = order}, context);
+  };
+  const auto small = kernel_within(std::size_t{2} << 20U, std::nullopt);
+  EXPECT_LT(small.report.factor_bytes, std::size_t{2} << 20U);
+  const auto rows = kernel_within(0, Order::explicit_rows);
+  ASSERT_EQ(small.names.front(), "table.weight");
+  for (Index e = 0; e < 40 * 40; ++e) ASSERT_NEAR(small.parts[0][e], rows.parts[0][e], 1e-5 * largest(Array(rows.parts[0]).converted<double>()));
+  EXPECT_EQ(test::error_of([&] { kernel_within(std::size_t{2} << 20U, Order::explicit_rows); }).kind(), ErrorKind::memory);
+}
+
 TEST(Orders, WorkIsToldBeforehand) {
   test::TestContext context;
   const auto graph = test::dense_network({13, 17, 3}, "Tanh", "", 5);

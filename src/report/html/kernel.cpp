@@ -46,6 +46,18 @@ std::optional<double> step_of(const Object& fields, const std::string& name) {
   return std::nullopt;
 }
 
+/// What the run itself was told to take: the contraction, or all steps before it together.
+std::optional<double> told(const Object& fields, bool contraction) {
+  std::optional<double> seconds;
+  for (const Object& step : list(fields, "/expected")) {
+    if ((text(step, "/step") == "contraction") != contraction) continue;
+    const auto own = number(step, "/seconds");
+    if (!own) return std::nullopt;
+    seconds = seconds.value_or(0) + *own;
+  }
+  return seconds;
+}
+
 void show_plan_against_measured(Section& section, const Object& fields, const std::vector<ReadRun>& others) {
   const Object* plan = plan_of(fields, others);
   std::vector<std::vector<std::string>> rows;
@@ -54,10 +66,9 @@ void show_plan_against_measured(Section& section, const Object& fields, const st
     rows.push_back({what, shown_seconds(expected), shown_seconds(measured),
                     *expected > 0 ? significant(*measured / *expected, 3) : ""});
   };
-  if (plan != nullptr) add("factors", number(*plan, "/expected_seconds/factors"), step_of(fields, "factors"));
-  const auto contraction = plan != nullptr ? number(*plan, "/expected_seconds/contraction")
-                                           : number(fields, "/predicted_contraction");
-  add("contraction", contraction, step_of(fields, "contraction"));
+  const auto expected = [&](const char* path, bool contraction) { return plan != nullptr ? number(*plan, path) : told(fields, contraction); };
+  add("factors", expected("/expected_seconds/factors", false), step_of(fields, "factors"));
+  add("contraction", expected("/expected_seconds/contraction", true), step_of(fields, "contraction"));
   if (plan != nullptr) add("in all", number(*plan, "/expected_seconds/total"), number(fields, "/seconds"));
   if (rows.empty()) return;
   section.heading("Plan against measured");
@@ -67,11 +78,11 @@ void show_plan_against_measured(Section& section, const Object& fields, const st
 void show_orders(Section& section, const Object& fields) {
   std::vector<std::vector<std::string>> rows;
   for (const Object& row : list(fields, "/plan"))
-    rows.push_back({text(row, "/parameter"), text(row, "/order"), shown_count(number(row, "/multiply_adds")),
-                    text(row, "/reason")});
+    rows.push_back({text(row, "/parameter"), text(row, "/order"), shown_count(number(row, "/total_multiply_adds")),
+                    shown_bytes(number(row, "/bytes")), shown_seconds(number(row, "/expected_seconds")), text(row, "/reason")});
   if (rows.empty()) return;
   section.begin_details("Orders of contraction: how the factors of each parameter were multiplied");
-  section.table({{"parameter"}, {"order"}, {"multiply-adds a pair", true}, {"why"}}, rows);
+  section.table({{"parameter"}, {"order"}, {"multiply-adds", true}, {"factors", true}, {"expected", true}, {"why"}}, rows);
   section.end_details();
 }
 
