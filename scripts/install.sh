@@ -32,7 +32,6 @@ needed=(
   "protobuf-compiler|CMake's check for protobuf"
   "libgtest-dev|tests"
   "libonnx-testdata|tests of ONNX's operators"
-  "python3-venv|brings Vega, for the charts of reports"
 )
 
 check_only=no
@@ -58,6 +57,15 @@ done
 
 [[ "${TANGRA_SKIP_INSTALL:-0}" == 1 ]] && exit 0
 
+as_root=()
+find_root() {
+  ((EUID == 0)) && return
+  # With nobody at a terminal sudo must not wait for a password.
+  command -v sudo >/dev/null && { [[ -t 0 ]] || sudo --non-interactive true 2>/dev/null; } && as_root=(sudo)
+}
+
+apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet "$@"; }
+
 # Vega, which draws the charts of `tangra report`, as one script: a package of Python carries it, and is needed for nothing
 # else. The build takes it up where it is; without it reports have tables alone.
 vega=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.." && pwd)/build/vega
@@ -67,6 +75,9 @@ fetch_vega() {
   local python=/usr/bin/python3
   [[ -x "$python" ]] || python=python3
   mkdir -p "$vega"
+  if ! "$python" -c 'import ensurepip' 2>/dev/null && find_root; then
+    apt install --yes --no-install-recommends python3-venv >/dev/null 2>&1 || true
+  fi
   if "$python" -m venv "$vega/python" >"$vega/log" 2>&1 &&
     "$vega/python/bin/pip" install --quiet --disable-pip-version-check --retries 2 --timeout 20 'vl-convert-python>=1.7,<2' >>"$vega/log" 2>&1 &&
     "$vega/python/bin/python" - >"$vega/vega.js.part" 2>>"$vega/log" <<'END'; then
@@ -75,7 +86,8 @@ print(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))
 END
     mv "$vega/vega.js.part" "$vega/vega.js"
   else
-    echo "install.sh: Vega could not be had (see $vega/log): reports will have tables and no charts" >&2
+    echo "install.sh: Vega could not be had (see $vega/log): reports will have tables and no charts." >&2
+    echo "It takes python3-venv and a network; nothing else needs it." >&2
   fi
   rm -rf "$vega/python" "$vega/vega.js.part"
 }
@@ -114,21 +126,13 @@ if ((${#missing[@]} == 0)); then
   exit 0
 fi
 
-as_root=()
-if ((EUID != 0)); then
-  # With nobody at a terminal sudo must not wait for a password.
-  if command -v sudo >/dev/null && { [[ -t 0 ]] || sudo --non-interactive true 2>/dev/null; }; then
-    as_root=(sudo)
-  else
-    {
-      echo "install.sh: installing them needs the rights of root. Run this as root, then start again:"
-      echo "  apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}"
-    } >&2
-    exit 1
-  fi
+if ! find_root; then
+  {
+    echo "install.sh: installing them needs the rights of root. Run this as root, then start again:"
+    echo "  apt-get update && apt-get install --yes --no-install-recommends ${missing[*]}"
+  } >&2
+  exit 1
 fi
-
-apt() { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get --quiet --quiet "$@"; }
 
 echo "Installing them with apt-get ..."
 install=(install --yes --no-install-recommends "${missing[@]}")

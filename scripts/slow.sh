@@ -140,9 +140,9 @@ run_infinite() {
     slope=$(build/default/bin/tangra infinite "Chain(Dense(64 => 64, $function), Dense(64 => 1))" digits --n 100 --parameterization ntk \
       --widths 64,128,256,512,1024,2048,4096,8192,16384 --seeds 8 --json --progress none |
       sed -n '/"slope": {/,/}/s/[^0-9.e+-]*"\(slope\|error\)": \([-0-9.e]*\),\{0,1\}$/\2/p' | tr '\n' ' ')
-    awk -v function="$function" -v values="$slope" 'BEGIN {
+    awk -v name="$function" -v values="$slope" 'BEGIN {
       if (split(values, v, " ") != 2) exit 1
-      printf "%s: slope %.4f +- %.4f\n", function, v[1], v[2]
+      printf "%s: slope %.4f +- %.4f\n", name, v[1], v[2]
       exit !(v[1] + 0.5 <= 3 * v[2] && v[1] + 0.5 >= -3 * v[2] && v[2] < 0.1)
     }' || failed=1
   done

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "tangra/report/page/text.h"
 
@@ -55,7 +56,11 @@ Object line_chart(const std::vector<Line>& lines, const Axes& axes) {
   Object values = Object::array(), names = Object::array();
   for (const Line& line : lines) {
     names.push_back(line.name);
-    for (std::size_t k = 0; k < std::min(line.x.size(), line.y.size()); ++k) {
+    const std::size_t points = std::min(line.x.size(), line.y.size());
+    std::vector<std::size_t> places(points);
+    std::iota(places.begin(), places.end(), std::size_t{0});
+    if (axes.x_log) places = thinned(points);  // of a long list over a logarithmic axis the eye sees no more
+    for (const std::size_t k : places) {
       if (drawable(line.x[k], axes.x_log) && drawable(line.y[k], axes.y_log))
         values.push_back({{"x", line.x[k]}, {"y", line.y[k]}, {"line", line.name}});
     }

@@ -100,6 +100,17 @@ void show_picture(Section& section, const run::HeatMap& map) {
                 "The kernel of " + grouped(map.rows) + " × " + grouped(map.columns) + " entries", caption);
 }
 
+/// Shares after 1, 2, 4, .. eigenvectors and after all that are known.
+void show_share_table(Section& section, const std::vector<double>& cumulated) {
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t k = 1; k < cumulated.size(); k *= 2)
+    rows.push_back({grouped(static_cast<Index>(k)), shown_percent(cumulated[k - 1])});
+  rows.push_back({grouped(static_cast<Index>(cumulated.size())), shown_percent(cumulated.back())});
+  section.begin_details("Shares of the labels as numbers");
+  section.table({{"eigenvectors", true}, {"share", true}}, rows);
+  section.end_details();
+}
+
 void show_label_fit(Section& section, const Object& fields) {
   const std::vector<double> cumulated = numbers(fields, "/labels/cumulated_share");
   if (cumulated.empty()) return;
@@ -135,6 +146,24 @@ void show_label_fit(Section& section, const Object& fields) {
                 "How much of the labels lies along the leading eigenvectors",
                 "Gradient descent learns what lies along leading eigenvectors first. Labels that need few "
                 "eigenvectors are easy for this kernel.");
+  show_share_table(section, cumulated);
+}
+
+void show_density(Section& section, const Object& fields) {
+  const std::vector<double> edges = numbers(fields, "/density/edges"),
+                            counts = numbers(fields, "/density/counts");
+  if (counts.empty()) return;
+  section.chart(density_chart(edges, counts), "Eigenvalues by size",
+                flag(fields, "/density/estimated") ? "Estimated by Lanczos quadrature from random vectors."
+                                                   : "Counted.");
+  std::vector<std::vector<std::string>> rows;
+  for (std::size_t k = 0; k < counts.size() && k + 1 < edges.size(); ++k) {
+    if (counts[k] > 0)
+      rows.push_back({significant(edges[k], 4), significant(edges[k + 1], 4), significant(counts[k], 5)});
+  }
+  section.begin_details("Eigenvalues by size as numbers");
+  section.table({{"from", true}, {"to", true}, {"eigenvalues", true}}, rows, 100);
+  section.end_details();
 }
 
 void show_eigenvalue_table(Section& section, const Object& fields) {
@@ -156,12 +185,7 @@ void show_eigenvalue_table(Section& section, const Object& fields) {
 
 void show_kernel(Section& section, const ReadRun& read, const std::vector<ReadRun>& others) {
   const Object& fields = read.fields;
-  if (read.run->spectrum) {
-    const std::string spectrum = text(fields, "/command").empty() ? "" : text(fields, "/conventions");
-    if (!spectrum.empty()) section.paragraph(spectrum);
-  } else if (!text(fields, "/conventions").empty()) {
-    section.paragraph(text(fields, "/conventions"));
-  }
+  if (!text(fields, "/conventions").empty()) section.paragraph(text(fields, "/conventions"));
   std::vector<Tile> tiles;
   if (const auto trace = number(fields, "/statistics/trace"))
     tiles.push_back(
@@ -225,12 +249,7 @@ void show_spectrum(Section& section, const Object& fields) {
                       shown(number(fields, "/rounding_bound"), 4) +
                       ") rounding decides, and an eigenvalue cannot be told from 0.");
   }
-  const std::vector<double> counts = numbers(fields, "/density/counts");
-  if (!counts.empty()) {
-    section.chart(density_chart(numbers(fields, "/density/edges"), counts), "Eigenvalues by size",
-                  flag(fields, "/density/estimated") ? "Estimated by Lanczos quadrature from random vectors."
-                                                     : "Counted.");
-  }
+  show_density(section, fields);
   show_label_fit(section, fields);
   show_eigenvalue_table(section, fields);
   std::string nulls;

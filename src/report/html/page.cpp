@@ -239,8 +239,9 @@ std::string html(const run::ReportResult& result) {
       "</p>\n</div>\n<main>\n";
   if (!has_charts() && !charts.empty())
     page +=
-        "<p class=\"note\">This program was built without Vega, so there are no charts; all numbers stand in "
-        "tables. scripts/install.sh brings Vega, then build anew.</p>\n";
+        "<p class=\"note\">This program was built without Vega, so there are no charts; but for the pictures "
+        "of "
+        "kernels, their numbers stand in tables. scripts/install.sh brings Vega, then build anew.</p>\n";
   page += body + glossary() + "</main>\n<footer>Made by tangra " + escaped(result.provenance.version) +
           ". The page needs no network and no other file.</footer>\n";
   return page + scripts(charts) + "</body>\n</html>\n";

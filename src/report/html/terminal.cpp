@@ -24,7 +24,7 @@ std::string terminal(const run::ReportResult& result, const TerminalStyle& style
   if (!has_charts())
     page.field(
         "charts",
-        "none: this program was built without Vega (scripts/install.sh brings it); tables have all numbers");
+        "none: this program was built without Vega (scripts/install.sh brings it); the page has tables");
   page.gap();
   page.field("written", result.out.empty() ? "nothing: name a page with -o REPORT.html" : result.out);
   return page.text();

@@ -114,7 +114,7 @@ std::vector<WidthPlot> width_plots(const Descriptions& descriptions) {
   WidthPlot lazy{
       .what =
           "Largest distance of networks from their linearisation while they train, on the training samples",
-      .expected = "theory: -1/2",
+      .expected = "theory: -1/2 or steeper",
       .points = {},
       .slope = {}};
   const auto add = [](WidthPlot& plot, Index width, std::optional<double> value) {
