@@ -69,30 +69,28 @@ def peak():
 model = tangra.chain("Chain(Dense(1000 => 4, tanh), Dense(4 => 1))").astype(sys.argv[1])
 x = np.random.default_rng(0).random((20000, 1000), dtype=np.float32).astype(sys.argv[1])
 given = np.asfortranarray(x) if sys.argv[2] == "F" else x
-model(x[:10]), model.kernel(x[:10], pairs="self")
-call = {"outputs": lambda: model(given),
-        "kernel": lambda: model.kernel(given, pairs="self", memory="48MiB")}[sys.argv[3]]
+model(x[:10])
 Path("/proc/self/clear_refs").write_text("5")
 before = peak()
-call()
+model(given)
 print((peak() - before) / x.nbytes)
 """
 
 
-def peak_of(dtype: str, order: str, what: str) -> float:
-    done = subprocess.run([sys.executable, "-c", PEAK, dtype, order, what], capture_output=True, text=True)
+def peak_of(dtype: str, order: str) -> float:
+    done = subprocess.run([sys.executable, "-c", PEAK, dtype, order], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return float(done.stdout)
 
 
-@pytest.mark.parametrize("what", ["outputs", "kernel"])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-def test_samples_in_c_order_are_not_copied(dtype, what):
-    assert peak_of(dtype, "C", what) < 0.5
+def test_samples_in_c_order_are_not_copied(dtype):
+    """Blocks of them are, while they are swept: some 64 MB at most, whatever their number."""
+    assert peak_of(dtype, "C") < 0.5
 
 
 def test_other_orders_are_copied_once():
-    assert 0.8 < peak_of("float64", "F", "outputs") - peak_of("float64", "C", "outputs") < 1.3
+    assert 0.8 < peak_of("float64", "F") - peak_of("float64", "C") < 1.3
 
 
 def test_operators_keep_their_samples(model64, x):
