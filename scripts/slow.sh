@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
 # MNIST pictures with its eigenvalues, that of a residual network with 20 layers, kernels that are larger than the memory
-# they may use, how near wide networks stay to their linearisation, and the benchmarks.
+# they may use, how near wide networks stay to their linearisation and how they come near infinite width, kernel regression
+# against scikit-learn, the largest eigenvalues of all of MNIST without K, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [bench]        without arguments all
+#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [infinite] [predict] [top] [bench]        without arguments all
 #
 # fuzz runs for FUZZ_SECONDS (default 600); build/fuzz/corpus grows from run to run.
 # mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
@@ -128,6 +129,52 @@ run_lazy() {
   fi
 }
 
+# The distance of the kernels of networks with one hidden layer from the closed form, over widths 64 to 16,384 with 5 seeds:
+# the slope has to be -1/2 within three standard errors.
+run_infinite() {
+  echo "== how kernels come near infinite width, widths 64 to 16,384"
+  cmake --preset default --log-level=WARNING
+  cmake --build --preset default --parallel "$jobs" --target tangra_cli
+  local function slope failed=0
+  for function in relu erf; do
+    slope=$(build/default/bin/tangra infinite "Chain(Dense(64 => 64, $function), Dense(64 => 1))" digits --n 100 --parameterization ntk \
+      --widths 64,128,256,512,1024,2048,4096,8192,16384 --seeds 8 --json --progress none |
+      sed -n '/"slope": {/,/}/s/[^0-9.e+-]*"\(slope\|error\)": \([-0-9.e]*\),\{0,1\}$/\2/p' | tr '\n' ' ')
+    awk -v function="$function" -v values="$slope" 'BEGIN {
+      if (split(values, v, " ") != 2) exit 1
+      printf "%s: slope %.4f +- %.4f\n", function, v[1], v[2]
+      exit !(v[1] + 0.5 <= 3 * v[2] && v[1] + 0.5 >= -3 * v[2] && v[2] < 0.1)
+    }' || failed=1
+  done
+  if ((failed)); then
+    echo "slow.sh: kernels do not come near the closed form with width as they should" >&2
+    exit 1
+  fi
+}
+
+run_predict() {
+  echo "== kernel regression on MNIST, 2,000 pictures, against scikit-learn"
+  local python=${PYTHON:-/usr/bin/python3}
+  if ! "$python" -c 'import sklearn' 2>/dev/null; then
+    echo "skipped: $python has no scikit-learn (apt-get install python3-sklearn)"
+    return
+  fi
+  cmake --preset default --log-level=WARNING
+  cmake --build --preset default --parallel "$jobs" --target tangra_cli
+  mkdir -p "$work"
+  "$python" scripts/predict_check.py build/default/bin/tangra "$work"
+  rm -r "$work"
+}
+
+run_top() {
+  echo "== the 20 largest eigenvalues of 60,000 pictures of MNIST, 784-60-60-10, one output, without K"
+  cmake --preset default --log-level=WARNING
+  cmake --build --preset default --parallel "$jobs" --target tangra_cli
+  build/default/bin/tangra spectrum \
+    'Chain(Dense(784 => 60, sigmoid), Dense(60 => 60, sigmoid), Dense(60 => 10, sigmoid), softmax)' \
+    mnist --reduce output=0 --top 20 --without-k
+}
+
 run_bench() {
   echo "== benchmarks (medians of 5)"
   scripts/install.sh --bench
@@ -140,16 +187,16 @@ run_bench() {
 }
 
 scripts/install.sh
-(($#)) || set -- tsan fuzz mnist resnet large lazy bench
+(($#)) || set -- tsan fuzz mnist resnet large lazy infinite predict top bench
 for step in "$@"; do
   case "$step" in
-    tsan | fuzz | mnist | resnet | large | lazy | bench) "run_$step" ;;
+    tsan | fuzz | mnist | resnet | large | lazy | infinite | predict | top | bench) "run_$step" ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
-      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, large, lazy, bench)" >&2
+      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, large, lazy, infinite, predict, top, bench)" >&2
       exit 2
       ;;
   esac

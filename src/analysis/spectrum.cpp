@@ -120,7 +120,6 @@ Spectrum spectrum(MatrixView<double> k, const SpectrumOptions& options, const Co
   context.check_cancelled();
   const Index n = k.rows;
   Spectrum result{.size = n,
-                  .method = "dsyevr",
                   .null_spaces = options.null_spaces,
                   .trace = norms.trace,
                   .frobenius = norms.frobenius};
@@ -138,12 +137,13 @@ Spectrum spectrum(MatrixView<double> k, const SpectrumOptions& options, const Co
   linalg::SymmetricEigen eigen = linalg::symmetric_eigen(k, vectors, context.pool.size());
   if (!eigen.converged) {
     throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge",
-                                      .where = "dsyevr",
+                                      .where = eigen.routine,
                                       .got = {},
                                       .expected = {},
                                       .cure = {}});
   }
   context.check_cancelled();
+  result.method = eigen.routine;
   result.eigenvalues.assign(eigen.values.begin(), eigen.values.end());
   std::ranges::reverse(result.eigenvalues);
   result.smallest = result.eigenvalues.back();

@@ -27,7 +27,7 @@ struct Spectrum {
   bool complete = true;
   bool converged = true;
   std::string message = {};  ///< what is missing where it did not converge
-  std::string method = {};   ///< "dsyevr", "block Krylov"
+  std::string method = {};   ///< "dsyevr", "dsyevd_2stage", "block Krylov"
   Index applications = 0;    ///< vectors that K was applied to, by a Krylov method
   /// Of the largest eigenvalues, where K is stored and not all are known.
   std::optional<InertiaCheck> inertia = {};

@@ -257,7 +257,7 @@ BlockNeeds block_needs(const FactorBlock<T>& sample, const ContractionPlan& plan
   for (const Contraction& contraction : plan.contractions) {
     if (contraction.order != Order::both_grams) {
       // Terms are laid out for each side.
-      const double each = (contraction.order == Order::explicit_rows ? 1 : 2) * contraction.entries * static_cast<double>(samples);
+      const double each = (contraction.order == Order::explicit_rows ? 1 : 2) * contraction.cost.entries * static_cast<double>(samples);
       needs.shared += static_cast<std::size_t>(each) * sizeof(T);
       continue;
     }

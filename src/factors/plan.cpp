@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <array>
+#include <cstdio>
 #include <map>
 
 #include "tangra/factors/plan.h"
@@ -55,13 +57,10 @@ bool any_overlap(const FactorBlock<T>& block, const std::vector<Region>& regions
   return false;
 }
 
-/// An order for a region, with what it takes.
+/// The order that is taken for a region, and why.
 struct Choice {
-  Order order;
-  double multiply_adds = 0;  ///< for one pair of samples
-  double forming = 0;        ///< for each sample
-  double entries = 0;        ///< for each sample
-  double weight = 1;         ///< time of a multiply-add in a pair, against one of a large product
+  OrderCost cost;
+  std::vector<OrderCost> orders;
   std::string reason;
 };
 
@@ -76,45 +75,45 @@ class RegionCosts {
   }
 
   /// What of `size` entries explicit rows take.
-  Choice explicit_rows(double size) const {
-    Choice choice{.order = Order::explicit_rows, .reason = {}};
-    choice.multiply_adds = planes_ * full_ * full_ * inner_ * size;
-    choice.entries = directions() * size;
+  OrderCost explicit_rows(double size) const {
+    OrderCost cost{.order = Order::explicit_rows};
+    cost.multiply_adds = planes_ * full_ * full_ * inner_ * size;
+    cost.entries = directions() * size;
     for (const Term<T>* term : terms_) {
-      if (term->form == Form::outer) choice.forming += directions() * positions(*term) * length(*term, 0) * length(*term, 1);
-      if (term->form == Form::gather) choice.forming += directions() * positions(*term) * length(*term, 1);
+      if (term->form == Form::outer) cost.forming += directions() * positions(*term) * length(*term, 0) * length(*term, 1);
+      if (term->form == Form::gather) cost.forming += directions() * positions(*term) * length(*term, 1);
     }
-    return choice;
+    return cost;
   }
 
   /// Streams are positions of terms; each of their pairs is a product of two Gram matrices.
-  std::optional<Choice> both_grams() const {
+  std::optional<OrderCost> both_grams() const {
     if (!all(&is_outer)) return std::nullopt;
     double streams = 0;
     for (const Term<T>* term : terms_) streams += positions(*term);
     const double channels = length(*terms_.front(), 0);
     const double fan_in = length(*terms_.front(), 1);
-    Choice choice{.order = Order::both_grams, .reason = {}};
-    choice.multiply_adds = planes_ * streams * streams * (full_ * full_ * (inner_ * channels + 1) + fan_in);
-    choice.entries = streams * (directions() * channels + fan_in);
-    return choice;
+    OrderCost cost{.order = Order::both_grams};
+    cost.multiply_adds = planes_ * streams * streams * (full_ * full_ * (inner_ * channels + 1) + fan_in);
+    cost.entries = streams * (directions() * channels + fan_in);
+    return cost;
   }
 
-  std::optional<Choice> position_grams(Order order) const {
+  std::optional<OrderCost> position_grams(Order order) const {
     const bool pixels = order == Order::pixel_grams;
     if (!all(pixels ? &has_pixels : &is_outer_or_gather)) return std::nullopt;
-    Choice choice{.order = order, .weight = small_products, .reason = {}};
+    OrderCost cost{.order = order, .weight = small_products};
     double additions = 0;
     for (const Term<T>* one : terms_) {
-      choice.entries += kept(*one, pixels);
+      cost.entries += kept(*one, pixels);
       for (const Term<T>* other : terms_) {
-        choice.multiply_adds += pair(*one, *other, pixels);
+        cost.multiply_adds += pair(*one, *other, pixels);
         if (pixels) additions += positions(*one) * positions(*other) * static_cast<double>(one->pixel_map->tap_count());
       }
     }
-    choice.weight *= (choice.multiply_adds + shifted_addition * additions) / std::max(1.0, choice.multiply_adds);
-    choice.multiply_adds += additions;
-    return choice;
+    cost.weight *= (cost.multiply_adds + shifted_addition * additions) / std::max(1.0, cost.multiply_adds);
+    cost.multiply_adds += additions;
+    return cost;
   }
 
  private:
@@ -156,32 +155,38 @@ class RegionCosts {
   std::vector<const Term<T>*> terms_;
 };
 
-double seconds_like(const Choice& choice, const SampleCounts& counts) {
-  return choice.forming * counts.sweeps() + choice.weight * choice.multiply_adds * counts.pairs();
-}
-
 /// All orders that apply to a region, explicit rows first.
 template <class T>
-std::vector<Choice> choices_of(const FactorBlock<T>& block, const Region& region, const RowLayout& layout) {
+std::vector<OrderCost> costs_of(const FactorBlock<T>& block, const Region& region, const RowLayout& layout) {
   const RegionCosts<T> costs(block, region.terms, layout);
   const Place& place = block.terms[static_cast<std::size_t>(region.terms.front())].place;
-  std::vector<Choice> choices{costs.explicit_rows(static_cast<double>(place.shape.elements()))};
-  if (auto grams = costs.both_grams()) choices.push_back(std::move(*grams));
+  std::vector<OrderCost> all{costs.explicit_rows(static_cast<double>(place.shape.elements()))};
+  if (const auto grams = costs.both_grams()) all.push_back(*grams);
   for (const Order order : {Order::position_grams, Order::pixel_grams}) {
-    if (auto grams = costs.position_grams(order)) choices.push_back(std::move(*grams));
+    if (const auto grams = costs.position_grams(order)) all.push_back(*grams);
   }
-  return choices;
+  return all;
+}
+
+/// "cheapest of 4: position Grams 1.3 x", the next one and how much more it would take.
+std::string cheapest(const OrderCost& best, const std::vector<OrderCost>& orders, const SampleCounts& counts) {
+  const OrderCost* next = nullptr;
+  for (const OrderCost& other : orders) {
+    if (other.order != best.order && (next == nullptr || other.weighted(counts) < next->weighted(counts))) next = &other;
+  }
+  std::array<char, 32> times{};
+  std::snprintf(times.data(), times.size(), " %.3g x", next->weighted(counts) / std::max(1.0, best.weighted(counts)));
+  return "cheapest of " + std::to_string(orders.size()) + ": " + std::string(name_of(next->order)) + times.data();
 }
 
 template <class T>
 Choice chosen(const FactorBlock<T>& block, const Region& region, const RowLayout& layout, const SampleCounts& counts,
               std::optional<Order> forced) {
-  std::vector<Choice> choices = choices_of(block, region, layout);
+  const std::vector<OrderCost> all = costs_of(block, region, layout);
   if (forced) {
-    const auto found = std::ranges::find(choices, *forced, &Choice::order);
-    Choice choice = found == choices.end() ? choices.front() : *found;
-    choice.reason = found == choices.end() ? "the order asked for does not apply" : "as asked for";
-    return choice;
+    const auto found = std::ranges::find(all, *forced, &OrderCost::order);
+    if (found == all.end()) return {.cost = all.front(), .orders = all, .reason = "the order asked for does not apply"};
+    return {.cost = *found, .orders = all, .reason = "as asked for"};
   }
   const auto has = [&](Form form) {
     return std::ranges::any_of(region.terms, [&](int term) { return block.terms[static_cast<std::size_t>(term)].form == form; });
@@ -189,16 +194,24 @@ Choice chosen(const FactorBlock<T>& block, const Region& region, const RowLayout
   // A table's rows that no token reads are zeros and are not written out. Where its transpose is a last layer they are none,
   // but they may still take far more memory than the factors.
   constexpr double far_more = 4;
-  const bool lazily = has(Form::gather) && choices.size() > 1 &&
-                      (!has(Form::outer) || choices.front().entries > far_more * choices[1].entries);
-  if (lazily) choices.erase(choices.begin());
-  const auto best = std::ranges::min_element(choices, {}, [&](const Choice& choice) { return seconds_like(choice, counts); });
-  Choice choice = *best;
+  const bool lazily = has(Form::gather) && all.size() > 1 &&
+                      (!has(Form::outer) || all.front().entries > far_more * all[1].entries);
+  const auto best = std::ranges::min_element(all.begin() + (lazily ? 1 : 0), all.end(), {},
+                                             [&](const OrderCost& cost) { return cost.weighted(counts); });
+  Choice choice{.cost = *best, .orders = all, .reason = {}};
   if (lazily) choice.reason = "rows of a table by tokens, never written out";
-  else if (choices.size() > 1) choice.reason = "the fewest operations of " + std::to_string(choices.size()) + " orders";
+  else if (all.size() > 1) choice.reason = cheapest(*best, all, counts);
   else if (!has(Form::vector)) choice.reason = "groups of channels";
   else choice.reason = has(Form::outer) || has(Form::gather) ? "different forms of use meet" : "the explicit row is the factor";
   return choice;
+}
+
+/// The share of a chunk in what its region takes.
+OrderCost part_of(OrderCost cost, double share) {
+  cost.multiply_adds *= share;
+  cost.forming *= share;
+  cost.entries *= share;
+  return cost;
 }
 
 template <class T>
@@ -207,11 +220,10 @@ void add_contractions(const FactorBlock<T>& block, const Region& region, const C
   const Place& place = block.terms[static_cast<std::size_t>(region.terms.front())].place;
   const Index length = place.shape.rank() == 0 ? 1 : place.shape[0];
   const Index inner = place.shape.elements(1, place.shape.rank());
-  Contraction whole{.parameter = place.parameter, .part = 0, .order = choice.order, .streams = {}, .terms = region.terms,
+  Contraction whole{.parameter = place.parameter, .part = 0, .order = choice.cost.order, .streams = {}, .terms = region.terms,
                     .one_region = true, .first = 0, .last = length, .row_entries = length * inner, .bias_term = -1,
-                    .constant = 0, .multiply_adds = choice.multiply_adds, .forming = choice.forming,
-                    .entries = choice.entries, .reason = choice.reason};
-  if (choice.order == Order::both_grams) {
+                    .constant = 0, .cost = choice.cost, .orders = choice.orders, .reason = choice.reason};
+  if (whole.order == Order::both_grams) {
     for (const int term : region.terms) {
       for (Index d = 0; d < block.terms[static_cast<std::size_t>(term)].positions; ++d) {
         whole.streams.push_back({.term = term, .position = d});
@@ -220,7 +232,7 @@ void add_contractions(const FactorBlock<T>& block, const Region& region, const C
   }
   const double row = static_cast<double>(layout.directions() * inner);
   const auto step = static_cast<Index>(std::max(1.0, chunk_entries / std::max(1.0, row)));
-  if (choice.order != Order::explicit_rows || length <= step) {
+  if (whole.order != Order::explicit_rows || length <= step) {
     contractions.push_back(std::move(whole));
     return;
   }
@@ -230,9 +242,8 @@ void add_contractions(const FactorBlock<T>& block, const Region& region, const C
     part.last = std::min(length, first + step);
     part.row_entries = (part.last - first) * inner;
     const double share = static_cast<double>(part.last - first) / static_cast<double>(length);
-    part.multiply_adds *= share;
-    part.forming *= share;
-    part.entries *= share;
+    part.cost = part_of(part.cost, share);
+    for (OrderCost& other : part.orders) other = part_of(other, share);
     part.reason += "; in chunks, as the row is long";
     contractions.push_back(std::move(part));
   }
@@ -267,7 +278,7 @@ void join_biases(const FactorBlock<T>& block, std::vector<Contraction>& contract
 
 double ContractionPlan::multiply_adds() const {
   double sum = 0;
-  for (const Contraction& contraction : contractions) sum += contraction.multiply_adds;
+  for (const Contraction& contraction : contractions) sum += contraction.cost.multiply_adds;
   return sum;
 }
 
@@ -305,7 +316,7 @@ ContractionPlan ContractionPlan::part(std::size_t first, std::size_t last) const
 bool ContractionPlan::is_divisible() const {
   double sum = 0;
   for (const Contraction& contraction : contractions) {
-    if (contraction.order != Order::both_grams) sum += contraction.multiply_adds;
+    if (contraction.order != Order::both_grams) sum += contraction.cost.multiply_adds;
   }
   return 2 * sum >= multiply_adds();
 }
@@ -330,9 +341,9 @@ double SampleCounts::sweeps() const { return static_cast<double>(rows + columns)
 Work ContractionPlan::packing(const SampleCounts& counts, std::size_t entry_bytes) const {
   Work work;
   for (const Contraction& contraction : contractions) {
-    work.multiply_adds += contraction.forming * counts.sweeps();
+    work.multiply_adds += contraction.cost.forming * counts.sweeps();
     const double passes = contraction.order == Order::explicit_rows ? 1 : 3;  // kept, read again, packed
-    work.bytes += passes * contraction.entries * counts.sweeps() * static_cast<double>(entry_bytes);
+    work.bytes += passes * contraction.cost.entries * counts.sweeps() * static_cast<double>(entry_bytes);
   }
   return work;
 }
@@ -342,7 +353,7 @@ Work ContractionPlan::contraction(const SampleCounts& counts, std::size_t entry_
   Work work{.multiply_adds = multiply_adds() * counts.pairs(), .bytes = 0};
   double entries = static_cast<double>(layout.planes * layout.full * layout.full);
   const double across = tile_samples / static_cast<double>(layout.full);
-  for (const Contraction& contraction : contractions) entries += 2 * contraction.entries / across;
+  for (const Contraction& contraction : contractions) entries += 2 * contraction.cost.entries / across;
   work.bytes = entries * counts.pairs() * static_cast<double>(entry_bytes);
   return work;
 }
@@ -363,11 +374,10 @@ ContractionPlan plan_contractions(const FactorBlock<T>& sample, const RowLayout&
     const std::size_t before = plan.contractions.size();
     if (regions.size() > 1 && any_overlap(sample, regions)) {
       const Index size = sizes[static_cast<std::size_t>(parameter)];
-      const Choice choice = RegionCosts<T>(sample, terms, layout).explicit_rows(static_cast<double>(size));
+      const OrderCost cost = RegionCosts<T>(sample, terms, layout).explicit_rows(static_cast<double>(size));
       plan.contractions.push_back({.parameter = parameter, .part = part, .order = Order::explicit_rows, .streams = {},
                                    .terms = terms, .one_region = false, .first = 0, .last = size, .row_entries = size,
-                                   .bias_term = -1, .constant = 0, .multiply_adds = choice.multiply_adds,
-                                   .forming = choice.forming, .entries = choice.entries,
+                                   .bias_term = -1, .constant = 0, .cost = cost, .orders = {cost},
                                    .reason = "uses of overlapping regions meet"});
     } else {
       for (const Region& region : regions) {

@@ -36,6 +36,29 @@ struct Stream {
   Index position = 0;
 };
 
+/// How many samples a kernel has: part of the shapes that orders are chosen from.
+struct SampleCounts {
+  Index rows = 1;
+  Index columns = 0;  ///< 0: the rows once more, and K is symmetric
+
+  double pairs() const;  ///< that are computed
+  double sweeps() const;
+};
+
+/// What an order takes for the terms of one region of a parameter.
+struct OrderCost {
+  Order order = Order::explicit_rows;
+  double multiply_adds = 0;  ///< for one pair of samples
+  double forming = 0;        ///< multiply-adds for each sample before there are pairs: explicit rows
+  double entries = 0;        ///< kept for each sample until the tiles are done
+  double weight = 1;         ///< time of a multiply-add in a pair, against one of a large product
+
+  /// Of all samples and pairs; and the multiply-adds of large products that take as long.
+  double total(double samples, double pairs) const { return forming * samples + multiply_adds * pairs; }
+  double weighted(double samples, double pairs) const { return forming * samples + weight * multiply_adds * pairs; }
+  double weighted(const SampleCounts& counts) const { return weighted(counts.sweeps(), counts.pairs()); }
+};
+
 /// What is done with the terms of one parameter, or with those of one region of it.
 struct Contraction {
   ParameterId parameter = no_id;
@@ -50,19 +73,9 @@ struct Contraction {
   /// A bias whose factor is the same cotangent rides along: B B'^T o (X X'^T + constant).
   int bias_term = -1;
   double constant = 0;
-  double multiply_adds = 0;  ///< for one pair of samples
-  double forming = 0;        ///< multiply-adds for each sample before there are pairs: explicit rows
-  double entries = 0;        ///< kept for each sample until the tiles are done
+  OrderCost cost;
+  std::vector<OrderCost> orders;  ///< all that apply, the one that was taken among them
   std::string reason;
-};
-
-/// How many samples a kernel has: part of the shapes that orders are chosen from.
-struct SampleCounts {
-  Index rows = 1;
-  Index columns = 0;  ///< 0: the rows once more, and K is symmetric
-
-  double pairs() const;  ///< that are computed
-  double sweeps() const;
 };
 
 struct ContractionPlan {

@@ -19,6 +19,9 @@ void dsyevr_(const char* jobz, const char* range, const char* uplo, const int* n
 void dsyevd_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
              double* work, const int* lwork, int* iwork, const int* liwork, int* info, std::size_t,
              std::size_t);
+void dsyevd_2stage_(const char* jobz, const char* uplo, const int* n, double* a, const int* lda, double* w,
+                    double* work, const int* lwork, int* iwork, const int* liwork, int* info, std::size_t,
+                    std::size_t);
 void dpotrf_(const char* uplo, const int* n, double* a, const int* lda, int* info, std::size_t);
 void dtrsm_(const char* side, const char* uplo, const char* transa, const char* diag, const int* m,
             const int* n, const double* alpha, const double* a, const int* lda, double* b, const int* ldb,
@@ -35,11 +38,14 @@ int openblas_get_num_threads(void);
 namespace tangra::linalg {
 namespace {
 
-/// Orders from which on threads of OpenBLAS pay. They wait for each other in loops that yield the processor,
-/// so on a busy machine each of their meetings costs a time slice: few in what works by blocks (Cholesky,
-/// triangles), some for every row in what reduces row by row (eigenvalues, LDL^T).
+/// Orders from which on threads of OpenBLAS pay in what works by blocks (Cholesky, triangles). They wait for each
+/// other in loops that yield the processor, so on a busy machine each of their meetings costs a time slice. What
+/// reduces row by row (eigenvalues, LDL^T) meets for every row: there a second thread won little on an idle machine
+/// and lost a factor of 25 on a busy one (3,000 rows: 67 s in place of 2.5), so it takes one thread.
 constexpr Index threads_pay_by_blocks = 400;
-constexpr Index threads_pay_by_rows = 2000;
+constexpr Index threads_pay_by_rows = std::numeric_limits<Index>::max();
+/// From here on eigenvalues alone go by way of a band matrix, most of whose work is in products of blocks.
+constexpr Index two_stages_pay = 1000;
 
 /// OpenBLAS has one thread count for the whole process: set for as long as this object lives, by one caller
 /// at a time. Matrices of order below `smallest` take one thread.
@@ -92,12 +98,50 @@ void ensure_finite_lower(MatrixView<const double> a) {
   }
 }
 
+/// The lower triangle into the upper one, by squares that stay in cache.
+void mirror_lower(MatrixView<double> a) {
+  constexpr Index side = 64;
+  for (Index row = 0; row < a.rows; row += side) {
+    for (Index column = 0; column <= row; column += side) {
+      for (Index i = row; i < std::min(row + side, a.rows); ++i) {
+        for (Index j = column; j < std::min({column + side, i, a.rows}); ++j) a(j, i) = a(i, j);
+      }
+    }
+  }
+}
+
+/// Eigenvalues alone, by dsyevd_2stage, which is fast on the triangle that Fortran calls the lower one.
+SymmetricEigen eigenvalues_by_band(MatrixView<double> a) {
+  const Index n = a.rows;
+  SymmetricEigen result;
+  result.routine = "dsyevd_2stage";
+  result.values = Tensor<double>(Shape{n});
+  if (a.column_stride == 1) mirror_lower(a);
+  const int order = lapack_int(n),
+            lda = leading_dimension(a.column_stride == 1 ? a.row_stride : a.column_stride, n);
+  int info = 0, best_integers = 0;
+  double best_work = 0;
+  const BlasThreads blas(1, order, threads_pay_by_rows);
+  const auto run = [&](double* work, int work_size, int* integers, int integers_size) {
+    dsyevd_2stage_("N", "L", &order, a.data, &lda, result.values.data(), work, &work_size, integers,
+                   &integers_size, &info, 1, 1);
+    TANGRA_ENSURE(info >= 0);
+  };
+  run(&best_work, -1, &best_integers, -1);
+  Tensor<double> work = Tensor<double>::uninitialized(Shape{static_cast<Index>(best_work)});
+  std::vector<int> integers(static_cast<std::size_t>(best_integers));
+  run(work.data(), lapack_int(work.size()), integers.data(), best_integers);
+  result.converged = info == 0;
+  return result;
+}
+
 }  // namespace
 
 SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) {
   TANGRA_ENSURE(a.rows == a.columns && (a.column_stride == 1 || a.row_stride == 1));
   ensure_finite_lower(a);
   const Index n = a.rows;
+  if (!vectors && n >= two_stages_pay) return eigenvalues_by_band(a);
   SymmetricEigen result;
   result.values = Tensor<double>(Shape{n});
   if (vectors) result.vectors = Tensor<double>::uninitialized(Shape{n, n});

@@ -14,9 +14,11 @@ struct SymmetricEigen {
   Tensor<double> values;   ///< [n], ascending
   Tensor<double> vectors;  ///< [n, n], row r belongs to values[r]; [0] where not asked for
   bool converged = true;   ///< false: `values` and `vectors` are of no use
+  const char* routine = "dsyevr";  ///< of LAPACK
 };
 
-/// By LAPACK's dsyevr. a: [n, n], destroyed; only its lower triangle is read; one of its strides has to be 1.
+/// By LAPACK's dsyevr; values alone from 1,000 rows on by dsyevd_2stage. a: [n, n], destroyed; only its lower triangle is
+/// read; one of its strides has to be 1.
 /// Throws Error(numerics) where the lower triangle has an entry that is not finite, Error(input) where n is
 /// beyond what LAPACK's 32-bit integers count.
 SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads);

@@ -6,8 +6,9 @@
 
 namespace tangra::report {
 
-/// One HTML page with everything in it: no other file, no network. Numbers stand in tables; charts are drawn by Vega, which
-/// goes into the page where the program was built with it, else the page says that they are missing.
+/// One HTML page with everything in it: no other file, no network. Numbers stand in tables; charts are drawn
+/// by Vega, which goes into the page where the program was built with it, else the page says that they are
+/// missing.
 std::string html(const run::ReportResult& result);
 
 /// Whether the program was built with Vega.

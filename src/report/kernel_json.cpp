@@ -81,13 +81,32 @@ Object requested(const run::KernelSpec& spec) {
 Object plan_of(const run::KernelResult& result) {
   Object plan = Object::array();
   for (const run::PlanRow& row : result.plan) {
+    Object orders = Object::array();
+    for (const run::OrderRow& order : row.orders) {
+      orders.push_back({{"order", order.order}, {"multiply_adds", order.multiply_adds}, {"bytes", order.bytes}});
+    }
     plan.push_back({{"parameter", row.parameter},
                     {"part", row.part},
                     {"order", row.order},
                     {"reason", row.reason},
-                    {"multiply_adds", row.multiply_adds}});
+                    {"multiply_adds", row.multiply_adds},
+                    {"total_multiply_adds", row.total_multiply_adds},
+                    {"bytes", row.bytes},
+                    {"expected_seconds", row.seconds ? Object(*row.seconds) : Object(nullptr)},
+                    {"orders", std::move(orders)}});
   }
   return plan;
+}
+
+Object expected_of(const run::KernelResult& result) {
+  Object steps = Object::array();
+  for (const run::ExpectedStep& step : result.expected) {
+    steps.push_back({{"step", step.step},
+                     {"multiply_adds", step.multiply_adds},
+                     {"bytes", step.bytes},
+                     {"seconds", step.seconds ? Object(*step.seconds) : Object(nullptr)}});
+  }
+  return steps;
 }
 
 Object measured_error_of(const run::KernelResult& result) {
@@ -131,8 +150,7 @@ std::string json(const run::KernelResult& result) {
   object["data2"] = result.data2 ? object_of(*result.data2) : Object(nullptr);
   object["plan"] = plan_of(result);
   object["multiply_adds"] = result.multiply_adds;
-  object["predicted_contraction"] =
-      result.predicted_contraction ? Object(*result.predicted_contraction) : Object(nullptr);
+  object["expected"] = expected_of(result);
   object["block_samples"] = result.block_samples;
   object["groups"] = result.groups;
   object["measured_error"] = measured_error_of(result);
@@ -161,6 +179,7 @@ std::string json(const run::PlanResult& result) {
   object["data2"] = kernel.data2 ? object_of(*kernel.data2) : Object(nullptr);
   object["plan"] = plan_of(kernel);
   object["multiply_adds"] = kernel.multiply_adds;
+  object["expected"] = expected_of(kernel);
   object["block_samples"] = kernel.block_samples;
   object["groups"] = kernel.groups;
   object["tiles"] = predicted.tiles;

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::size_t plan_rows = 24;
 
+std::string bytes_text(double bytes) { return human_bytes(static_cast<std::size_t>(bytes)); }
+
 std::string axes_text(const run::KernelResult& result) {
   std::string names;
   for (const std::string& axis : result.axes) names += (names.empty() ? "" : ", ") + axis;
@@ -110,12 +112,41 @@ void show_plan(Page& page, const run::KernelResult& result) {
              significant(result.multiply_adds, 3) + " multiply-adds, blocks of " +
                  plural(result.block_samples, "sample") +
                  (result.groups > 1 ? ", factors made anew in " + plural(result.groups, "group") : ""));
-  if (result.predicted_contraction) page.field("expected", duration(*result.predicted_contraction) + " for the contraction");
-  Table table({{"parameter"}, {"order"}, {"multiply-adds a pair", Align::right}, {"why"}});
+  const bool timed = result.plan.front().seconds.has_value();
+  std::vector<Column> columns{{"parameter"}, {"order"}, {"multiply-adds", Align::right}, {"factors", Align::right}};
+  if (timed) columns.push_back({"time", Align::right});
+  columns.push_back({"why"});
+  Table table(std::move(columns));
   for (const run::PlanRow& row : result.plan) {
-    table.add({row.parameter, row.order, significant(row.multiply_adds, 4), row.reason});
+    std::vector<std::string> cells{row.parameter, row.order, significant(row.total_multiply_adds, 3), bytes_text(row.bytes)};
+    if (timed) cells.push_back(duration(row.seconds.value_or(0)));
+    cells.push_back(row.reason);
+    table.add(std::move(cells));
   }
   page.table(table, plan_rows);
+}
+
+void show_steps(Page& page, const run::KernelResult& result) {
+  Table table({{"step"}, {"multiply-adds", Align::right}, {"memory traffic", Align::right}, {"time", Align::right}});
+  for (const run::ExpectedStep& step : result.expected) {
+    table.add({step.step, significant(step.multiply_adds, 3), bytes_text(step.bytes), duration(step.seconds.value_or(0))});
+  }
+  page.table(table);
+}
+
+/// How far off the expectation was: "factors 1.2 s, took 1.1 times that; contraction 0.3 s, took 0.97 times that".
+std::string expected_text(const run::KernelResult& result) {
+  std::string text;
+  const auto compare = [&](const std::string& step, bool (*belongs)(const run::ExpectedStep&)) {
+    double expected = 0;
+    for (const run::ExpectedStep& own : result.expected) expected += belongs(own) ? own.seconds.value_or(0) : 0;
+    const auto took = std::ranges::find(result.provenance.seconds, step, &std::pair<std::string, double>::first);
+    if (took == result.provenance.seconds.end() || expected <= 0) return;
+    text += (text.empty() ? "" : "; ") + step + " " + duration(expected) + ", took " + significant(took->second / expected, 2) + " times that";
+  };
+  compare("factors", [](const run::ExpectedStep& step) { return step.step != "contraction"; });
+  compare("contraction", [](const run::ExpectedStep& step) { return step.step == "contraction"; });
+  return text;
 }
 
 std::string resumed_text(const run::Resumed& resumed) {
@@ -192,6 +223,7 @@ std::string terminal(const run::KernelResult& result, const TerminalStyle& style
   show_plan(page, result);
   page.heading("Costs");
   show_costs(page, result.provenance);
+  if (const std::string text = expected_text(result); !text.empty()) page.field("expected", text);
   if (!result.out.empty()) page.field("files", result.out + ", " + result.out + ".json");
   if (result.triangle == "lower") page.field("", "the lower triangle alone; above it K reads as NaN in other programs");
   if (result.resumed) page.field("resumed", resumed_text(*result.resumed));
@@ -207,8 +239,9 @@ std::string terminal(const run::PlanResult& result, const TerminalStyle& style) 
   show_what(page, kernel);
   show_plan(page, kernel);
   page.heading("Expected");
+  show_steps(page, kernel);
   page.field("time", duration(predicted.seconds()) + " (factors " + duration(predicted.factor_seconds) +
-                         ", contraction " + duration(predicted.contraction_seconds) + ", writing to memory " +
+                         " by the sweeps of a few samples, contraction " + duration(predicted.contraction_seconds) + ", writing to memory " +
                          duration(predicted.write_seconds) + ")");
   page.field("rate", significant(predicted.multiply_adds_rate, 3) + " multiply-adds a second, " +
                          plural(kernel.provenance.threads, "thread"));

@@ -42,8 +42,9 @@ struct ReportRun {
   std::string command;  ///< "kernel", "spectrum", ...
   std::string json;     ///< the object as the run wrote it; "{}" for a kernel that stands alone
   std::optional<HeatMap> picture;
-  std::optional<SpectrumResult> spectrum;  ///< of a stored kernel that no other run of the report has the eigenvalues of
-  std::vector<std::string> notes;          ///< what could not be shown, and why
+  std::optional<SpectrumResult>
+      spectrum;  ///< of a stored kernel that no other run of the report has the eigenvalues of
+  std::vector<std::string> notes;  ///< what could not be shown, and why
 };
 
 /// A quantity that falls with the width of networks, from runs that differ in it.
@@ -54,7 +55,7 @@ struct WidthPlot {
     Index width = 0;
     double value = 0;
   };
-  std::vector<Point> points;         ///< by ascending width
+  std::vector<Point> points;        ///< by ascending width
   std::optional<WidthSlope> slope;  ///< where there are two widths or more
 };
 
@@ -66,8 +67,8 @@ struct ReportResult {
   Provenance provenance;
 };
 
-/// Reads the runs. Writes nothing: the page is made by the room report. Throws Error(input) where there is no run, or a file
-/// that was named is none; Error(usage) for contradictions.
+/// Reads the runs. Writes nothing: the page is made by the room report. Throws Error(input) where there is no
+/// run, or a file that was named is none; Error(usage) for contradictions.
 ReportResult run_report(const ReportSpec& spec, const Caller& caller = {});
 
 }  // namespace tangra::run

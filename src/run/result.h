@@ -86,13 +86,32 @@ struct ArraysResult {
   Provenance provenance;
 };
 
+/// What an order of contraction takes for one line of a plan, over the whole kernel.
+struct OrderRow {
+  std::string order;
+  double multiply_adds = 0;  ///< explicit rows and pairs
+  double bytes = 0;          ///< of the factors of all samples
+};
+
 /// One line of a kernel's plan.
 struct PlanRow {
   std::string parameter;
   std::string part;
   std::string order;
   std::string reason;
-  double multiply_adds = 0;  ///< for one pair of samples
+  double multiply_adds = 0;        ///< for one pair of samples
+  double total_multiply_adds = 0;  ///< over the whole kernel, explicit rows too
+  double bytes = 0;                ///< of the factors of all samples
+  std::optional<double> seconds = {};  ///< where the machine's rates are known
+  std::vector<OrderRow> orders = {};  ///< all that apply
+};
+
+/// A step of a kernel, as it is told beforehand.
+struct ExpectedStep {
+  std::string step;  ///< forward, reverse, packing, contraction
+  double multiply_adds = 0;
+  double bytes = 0;  ///< read and written
+  std::optional<double> seconds = {};  ///< where the machine's rates are known
 };
 
 /// What a run is expected to take, from the rates of the machine and the sweeps of a few samples.
@@ -140,8 +159,7 @@ struct KernelResult {
   Index block_samples = 0;
   Index groups = 1;
   double multiply_adds = 0;  ///< of all contractions
-  /// Seconds for the contraction from the machine's rates, where an earlier run has measured them.
-  std::optional<double> predicted_contraction;
+  std::vector<ExpectedStep> expected;  ///< from the shapes; empty where no tiles are made
   KernelStatistics statistics;
   std::optional<verify::MeasuredError> measured_error;  ///< of float32 runs
   std::string out;

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "tangra/base/error.h"
+#include "tangra/base/tensor_cache.h"
 #include "tangra/formats/npy.h"
 #include "tangra/formats/npz.h"
 #include "tangra/linalg/simd.h"
@@ -17,6 +18,8 @@ namespace tangra::run {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+
+constexpr std::size_t most_kept = std::size_t{64} << 20U;
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -68,15 +71,25 @@ Session::Session(const Resources& resources, const Caller& caller)
       whole_process_(resources.whole_process),
       context_{.pool = pool_, .memory = memory_, .progress = caller.progress, .cancelled = caller.cancelled},
       start_(Clock::now()),
-      step_start_(start_) {}
+      step_start_(start_) {
+  limit_kept_tensors(std::min(most_kept, memory_.budget() / 32 / static_cast<std::size_t>(pool_.size())));
+  reserve_kept();
+}
+
+/// Memory that threads keep between sweeps.
+void Session::reserve_kept() {
+  kept_ = Reservation(memory_, kept_tensor_bytes() * static_cast<std::size_t>(pool_.size()), "memory that sweeps use again");
+}
 
 void Session::count_resident() {
   if (!whole_process_) return;
   resident_ = Reservation();
+  kept_ = Reservation();
   ::malloc_trim(0);  // what was freed is not to count
   const std::size_t held = resident_memory();
   const std::size_t counted = memory_.in_use();
   if (held > counted) resident_ = Reservation(memory_, held - counted, "the program, the network and the samples");
+  reserve_kept();
 }
 
 void Session::step(const std::string& name) {

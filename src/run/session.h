@@ -28,10 +28,13 @@ class Session {
   Provenance provenance(std::uint64_t model, std::vector<std::uint64_t> data) const;
 
  private:
+  void reserve_kept();
+
   ThreadPool pool_;
   MemoryLedger memory_;
   bool whole_process_;
   Reservation resident_;
+  Reservation kept_;
   Context context_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point step_start_;

@@ -148,7 +148,6 @@ struct SpectrumSpec {
   std::string labels_file;               ///< of the samples of a kernel's file; those of data are data.labels_file
   std::optional<Array> labels_array;     ///< in place of the file, which then only names them in messages
   bool vectors = false;                  ///< keep the eigenvectors in the result
-  std::optional<std::vector<Index>> labels;  ///< the same, where they are known already
   std::string out;                       ///< .npz of eigenvalues, eigenvectors and residuals; may be empty
   ExistingFile existing = ExistingFile::refuse;
   Resources resources;

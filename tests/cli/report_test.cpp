@@ -19,7 +19,9 @@ namespace {
 
 using nlohmann::json;
 
-bool contains(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
 
 std::string read(const std::filesystem::path& path) {
   std::ifstream file(path);
@@ -76,7 +78,9 @@ void expect_complete(const std::string& page) {
       ASSERT_EQ(open.back(), name.substr(1)) << html.substr(at, 80);
       open.pop_back();
     } else if (!empty.contains(name)) {
-      ASSERT_TRUE(std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); })) << name;
+      ASSERT_TRUE(std::ranges::all_of(name, [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+      })) << name;
       open.push_back(name);
     }
   }
@@ -109,15 +113,29 @@ const char* const small_chain = "Chain(Dense(64 => 8, tanh), Dense(8 => 10))";
 class Report : public testing::Test {
  protected:
   void make_all() {
-    keep({"kernel", small_chain, "digits", "--n", "40", "--reduce", "trace", "-o", folder / "K.npy"}, folder / "kernel.txt");
-    keep({"kernel", small_chain, "digits", "--n", "30", "--reduce", "trace", "--by", "layer", "-o", folder / "L.npz"}, folder / "layers.txt");
-    keep({"kernel", small_chain, "digits", "digits", "--n", "20", "--samples2", "50:60", "--reduce", "mean", "-o", folder / "T.zarr"}, folder / "two.txt");
+    keep({"kernel", small_chain, "digits", "--n", "40", "--reduce", "trace", "-o", folder / "K.npy"},
+         folder / "kernel.txt");
+    keep({"kernel", small_chain, "digits", "--n", "30", "--reduce", "trace", "--by", "layer", "-o",
+          folder / "L.npz"},
+         folder / "layers.txt");
+    keep({"kernel", small_chain, "digits", "digits", "--n", "20", "--samples2", "50:60", "--reduce", "mean",
+          "-o", folder / "T.zarr"},
+         folder / "two.txt");
     keep({"plan", small_chain, "digits", "--n", "40", "--reduce", "trace"}, folder / "plan.json");
-    spectrum = keep({"spectrum", small_chain, "digits", "--n", "60", "--reduce", "mean", "--density"}, folder / "spectrum.json");
-    predict = keep({"predict", small_chain, "digits", "digits", "--n", "80", "--samples2", "100:150", "--reduce", "mean", "--ridge", "0.01,1,100"}, folder / "predict.json");
-    infinite = keep({"infinite", "Chain(Dense(64 => 16, relu), Dense(16 => 1))", "digits", "--n", "9", "--parameterization", "ntk", "--compare", "--widths", "16,64"}, folder / "infinite.json");
-    train = keep({"train", small_chain, "digits", "--n", "100", "--loss", "mse", "--lr", "0.1", "--epochs", "3", "--kernel-every", "1", "--kernel-samples", "20"}, folder / "train.json");
-    keep({"linearise", small_chain, "digits", "digits", "--n", "20", "--samples2", "50:60", "--loss", "mse", "--steps", "20"}, folder / "linearise.json");
+    spectrum = keep({"spectrum", small_chain, "digits", "--n", "60", "--reduce", "mean", "--density"},
+                    folder / "spectrum.json");
+    predict = keep({"predict", small_chain, "digits", "digits", "--n", "80", "--samples2", "100:150",
+                    "--reduce", "mean", "--ridge", "0.01,1,100"},
+                   folder / "predict.json");
+    infinite = keep({"infinite", "Chain(Dense(64 => 16, relu), Dense(16 => 1))", "digits", "--n", "9",
+                     "--parameterization", "ntk", "--compare", "--widths", "16,64"},
+                    folder / "infinite.json");
+    train = keep({"train", small_chain, "digits", "--n", "100", "--loss", "mse", "--lr", "0.1", "--epochs",
+                  "3", "--kernel-every", "1", "--kernel-samples", "20"},
+                 folder / "train.json");
+    keep({"linearise", small_chain, "digits", "digits", "--n", "20", "--samples2", "50:60", "--loss", "mse",
+          "--steps", "20"},
+         folder / "linearise.json");
     keep({"verify", small_chain, "digits", "--n", "2", "--reduce", "trace"}, folder / "verify.json");
     keep({"summary", small_chain}, folder / "summary.json");
     keep({"jacobian", small_chain, "digits", "--n", "2"}, folder / "jacobian.json");
@@ -131,8 +149,10 @@ TEST_F(Report, HasEveryKindOfRunWithItsFigures) {
   make_all();
   const std::string page = report(folder.path());
   expect_sound(page);
-  for (const char* part : {"Tangent kernel", "Spectrum", "Kernel regression", "Infinite width", "Training", "Linearised training", "Verification", "Plan", "Network", "Jacobian",
-                           "Plan against measured", "Share of each part", "Chain(Dense(64 =&gt; 8, tanh)", "What the words mean"})
+  for (const char* part :
+       {"Tangent kernel", "Spectrum", "Kernel regression", "Infinite width", "Training",
+        "Linearised training", "Verification", "Plan", "Network", "Jacobian", "Plan against measured",
+        "Share of each part", "Chain(Dense(64 =&gt; 8, tanh)", "What the words mean"})
     EXPECT_TRUE(contains(page, part)) << part;
   EXPECT_TRUE(contains(page, spectrum["statement"].get<std::string>()));
   EXPECT_TRUE(contains(page, spectrum["machine"].get<std::string>()));
@@ -155,7 +175,8 @@ TEST_F(Report, HasEveryKindOfRunWithItsFigures) {
 
 TEST_F(Report, OfOneRunEach) {
   make_all();
-  for (const char* name : {"spectrum.json", "predict.json", "infinite.json", "train.json", "linearise.json", "verify.json", "summary.json", "plan.json", "jacobian.json", "K.npy", "K.npy.json",
+  for (const char* name : {"spectrum.json", "predict.json", "infinite.json", "train.json", "linearise.json",
+                           "verify.json", "summary.json", "plan.json", "jacobian.json", "K.npy", "K.npy.json",
                            "L.npz", "T.zarr", "T.zarr.json"})
     expect_sound(report(folder / name));
   std::filesystem::remove(folder / "K.npy.json");
@@ -173,10 +194,20 @@ TEST_F(Report, OfOneRunEach) {
 
 TEST_F(Report, NamesFromFilesAreText) {
   const std::string evil = "</script><script>alert(1)</script>\"'&<b>";
-  json run = {{"command", "predict"}, {"converged", true}, {"accuracy", 0.5}, {"form", evil}, {"model", {{"text", evil}, {"name", evil}}}, {"machine", evil}, {"seconds", 1}};
+  json run = {{"command", "predict"},
+              {"converged", true},
+              {"accuracy", 0.5},
+              {"form", evil},
+              {"model", {{"text", evil}, {"name", evil}}},
+              {"machine", evil},
+              {"seconds", 1}};
   run["path"] = {{{"ridge", 1}, {"accuracy", 0.5}}, {{"ridge", evil}, {"accuracy", json::array()}}};
   std::ofstream(folder / "<img src=x onerror=alert(1)>.json") << run;
-  std::ofstream(folder / "kernel.json") << json{{"command", "kernel"}, {"parts", {evil, "b", "total"}}, {"part_traces", {1, 2, 3}}, {"plan", 7}, {"steps", "x"}};
+  std::ofstream(folder / "kernel.json") << json{{"command", "kernel"},
+                                                {"parts", {evil, "b", "total"}},
+                                                {"part_traces", {1, 2, 3}},
+                                                {"plan", 7},
+                                                {"steps", "x"}};
   std::ofstream(folder / "unknown.json") << json{{"command", evil}};
   std::ofstream(folder / "other.json") << "[1, 2]";
   const std::string page = report(folder.path());
@@ -190,8 +221,11 @@ TEST_F(Report, NamesFromFilesAreText) {
 
 TEST_F(Report, TellsOfWidthsOverRuns) {
   for (const char* width : {"32", "64", "128"}) {
-    const std::string chain = std::string("Chain(Dense(64 => ") + width + ", tanh), Dense(" + width + " => 10))";
-    keep({"linearise", chain, "digits", "digits", "--n", "10", "--samples2", "50:60", "--parameterization", "ntk", "--loss", "mse", "--steps", "30"}, folder / (std::string(width) + ".json"));
+    const std::string chain =
+        std::string("Chain(Dense(64 => ") + width + ", tanh), Dense(" + width + " => 10))";
+    keep({"linearise", chain, "digits", "digits", "--n", "10", "--samples2", "50:60", "--parameterization",
+          "ntk", "--loss", "mse", "--steps", "30"},
+         folder / (std::string(width) + ".json"));
   }
   const Outcome outcome = tangra({"report", folder.path(), "-o", folder / "R.html", "--json"});
   const json object = json::parse(outcome.out, nullptr, false);
@@ -250,8 +284,11 @@ TEST_F(Report, IsDrawnByABrowser) {
   const Outcome outcome = tangra({"report", folder.path(), "-o", folder / "R.html"});
   ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
   if (contains(outcome.out, "without Vega")) GTEST_SKIP() << "the program was built without Vega";
-  const std::string told = told_by("timeout 50 " + browser + " --headless=new --no-sandbox --disable-gpu --user-data-dir=" + (folder / "profile").string() +
-                                   " --virtual-time-budget=20000 --enable-logging=stderr --dump-dom file://" + (folder / "R.html").string());
+  const std::string told =
+      told_by("timeout 50 " + browser +
+              " --headless=new --no-sandbox --disable-gpu --user-data-dir=" + (folder / "profile").string() +
+              " --virtual-time-budget=20000 --enable-logging=stderr --dump-dom file://" +
+              (folder / "R.html").string());
   EXPECT_TRUE(contains(told, "data-charts=\"drawn\"")) << told.substr(0, 2000);
   const std::size_t places = count(read(folder / "R.html"), "class=\"chart\"");
   EXPECT_GT(places, 15U);

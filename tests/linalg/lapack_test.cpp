@@ -67,6 +67,27 @@ Matrix<double> lower_in_nan(const Tensor<double>& a) {
   return lower;
 }
 
+/// From 1,000 rows on values alone are found by way of a band matrix.
+TEST(SymmetricEigen, FindsEigenvaluesAloneOfLargerMatrices) {
+  for (const Index n : {999, 1000, 1037}) {
+    std::vector<double> truth;
+    for (Index i = 0; i < n; ++i) truth.push_back(std::pow(static_cast<double>(i / 3), 2) - 100);  // each three times
+    const Tensor<double> a = with_eigenvalues(truth);
+    const double bound = 50 * static_cast<double>(n) * eps * truth.back();
+    for (const bool transposed : {false, true}) {
+      const Matrix<double> lower = lower_in_nan(a);
+      Tensor<double> upper = a.clone();  // as columns, so that the triangle that counts is the other one
+      for (Index i = 0; i < n; ++i) {
+        for (Index j = i + 1; j < n; ++j) upper[j * n + i] = std::numeric_limits<double>::quiet_NaN();
+      }
+      const SymmetricEigen eigen = symmetric_eigen(transposed ? matrix(upper.data(), n, n).transposed() : lower.view(), false, 2);
+      ASSERT_TRUE(eigen.converged);
+      EXPECT_STREQ(eigen.routine, n < 1000 ? "dsyevr" : "dsyevd_2stage");
+      for (Index i = 0; i < n; ++i) ASSERT_NEAR(eigen.values[i], truth[static_cast<std::size_t>(i)], bound);
+    }
+  }
+}
+
 TEST(SymmetricEigen, FindsConstructedEigenvaluesWithMultiplicities) {
   std::vector<double> truth = {-3, -3, -1e-9, 0, 0, 0, 1e-12, 0.5, 7, 7, 7, 7, 1000};
   const Tensor<double> a = with_eigenvalues(truth);

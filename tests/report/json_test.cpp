@@ -29,7 +29,11 @@ TEST(Json, KernelHasTheFieldsOfTheContract) {
   EXPECT_EQ(object["seconds"], 1.0);
   EXPECT_EQ(object["peak_bytes"], 3 << 20);
   ASSERT_EQ(object["plan"].size(), 1U);
-  expect_keys(object["plan"][0], {"parameter", "part", "order", "reason", "multiply_adds"});
+  expect_keys(object["plan"][0], {"parameter", "part", "order", "reason", "multiply_adds", "bytes", "expected_seconds"});
+  EXPECT_EQ(object["plan"][0]["orders"][0]["order"], "explicit rows");
+  EXPECT_EQ(object["plan"][0]["orders"][1]["multiply_adds"], 396);
+  EXPECT_EQ(object["expected"][1]["step"], "contraction");
+  EXPECT_EQ(object["expected"][1]["seconds"], 0.5);
   EXPECT_EQ(object["measured_error"]["largest_relative"], 1.5e-7);
   EXPECT_EQ(object["statistics"]["corner"][0][0], 14.229333);
 }

@@ -99,7 +99,14 @@ run::KernelResult kernel_result() {
                   .part = "0",
                   .order = "both Grams",
                   .reason = "cheaper",
-                  .multiply_adds = 66}};
+                  .multiply_adds = 66,
+                  .total_multiply_adds = 396,
+                  .bytes = 1024,
+                  .seconds = 0.25,
+                  .orders = {{.order = "explicit rows", .multiply_adds = 4000, .bytes = 4096},
+                             {.order = "both Grams", .multiply_adds = 396, .bytes = 1024}}}};
+  result.expected = {{.step = "reverse", .multiply_adds = 100, .bytes = 2048, .seconds = 0.25},
+                     {.step = "contraction", .multiply_adds = 396, .bytes = 1024, .seconds = 0.5}};
   result.block_samples = 128;
   result.multiply_adds = 396;
   result.statistics = {.trace = 40,

@@ -105,6 +105,32 @@ TEST(RunPredict, IsKernelRidgeRegression) {
   }
 }
 
+/// By KernelRidge(alpha=0.3, kernel="precomputed") of scikit-learn 1.2.1, from this network's kernel in float64 and one-hot
+/// targets; scripts/predict_check.py does the same for MNIST.
+constexpr double of_scikit_learn[3][10] = {
+    {0.16160530954749547, 0.21217471465040996, -0.087769421932377023, -0.023667130299316788, 0.87689308733078164,
+     0.075567706403053436, 0.097491169101916464, -0.091084477327413885, -0.11829243919193989, -0.13308625686761771},
+    {0.81789734632824562, 0.036487090837332606, 0.032415631164051009, -0.22736581962193703, 0.18065620659925136,
+     -0.25712639490247891, 0.11829034219876197, -0.13129537172354347, 0.094369677985916015, 0.39734664609735665},
+    {-0.079649410318671343, -0.083936818898894039, 0.0036892945489785944, 0.30220378631288636, -0.075705919336111371,
+     0.56891110777175857, 0.20813843691152911, 0.034692783993023113, 0.14267246895892408, 0.0007246348697302552}};
+
+TEST(RunPredict, PredictsAsScikitLearnDoes) {
+  PredictSpec spec;
+  spec.model.text = "Chain(Dense(64 => 12, tanh), Dense(12 => 10))";
+  spec.train.source = spec.test.source = "digits";
+  spec.train.n = 50;
+  spec.test.samples = {100, 103};
+  spec.reduce = "mean";
+  spec.ridges = {0.3};
+  spec.precision = Precision::float64;
+  const Tensor<double> found = mean_of(run_predict(spec));
+  ASSERT_EQ(found.shape(), (Shape{3, 10}));
+  for (Index i = 0; i < 3; ++i) {
+    for (Index c = 0; c < 10; ++c) EXPECT_NEAR(found[i * 10 + c], of_scikit_learn[i][c], 1e-8);
+  }
+}
+
 /// The error of the prediction for sample `left` from all others.
 double error_without(const PredictSpec& spec, Index left) {
   const Index n = 59;

@@ -13,7 +13,9 @@ namespace {
 /// A symmetric kernel whose entry tells of which classes its samples are, and a file of labels.
 class RunReport : public testing::Test {
  protected:
-  static double entry(Index i, Index j) { return 10.0 * static_cast<double>(i % 3) + static_cast<double>(j % 3) + (i == j ? 0.5 : 0) - 4; }
+  static double entry(Index i, Index j) {
+    return 10.0 * static_cast<double>(i % 3) + static_cast<double>(j % 3) + (i == j ? 0.5 : 0) - 4;
+  }
 
   ReportSpec stored(Index n) {
     Tensor<double> k(Shape{n, n});
@@ -84,7 +86,8 @@ TEST(WidthSlope, IsThatOfAPowerLaw) {
   std::vector<std::pair<Index, double>> values;
   for (const Index width : {10, 20, 40, 80}) {
     // Scatter by equal factors up and down leaves the means of the logarithms where they are.
-    for (const double factor : {1.25, 0.8}) values.emplace_back(width, 3 * factor * std::pow(static_cast<double>(width), -0.5));
+    for (const double factor : {1.25, 0.8})
+      values.emplace_back(width, 3 * factor * std::pow(static_cast<double>(width), -0.5));
   }
   const WidthSlope slope = slope_of(values);
   EXPECT_NEAR(slope.slope, -0.5, 1e-12);

@@ -1,6 +1,8 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
+#include <set>
 
 #include "support/support.h"
 #include "tangra/formats/npy.h"
@@ -99,6 +101,42 @@ TEST(RunZarr, AResumedRunTellsOfTheWholeKernel) {
   EXPECT_EQ(rest.statistics.largest_entry, whole.statistics.largest_entry);
   EXPECT_EQ(rest.measured_error->rms, whole.measured_error->rms);
   EXPECT_EQ(run_kernel(resumed(spec_of(folder / "K.zarr"))).resumed->found, 6);
+}
+
+/// Explicit rows, both Grams and position Grams in one kernel: what goes on has the bits of what was there, whatever the
+/// threads and the memory, of one set of samples and of two.
+TEST(RunZarr, ARunThatGoesOnTakesTheSameOrders) {
+  const test::TemporaryFolder folder;
+  KernelSpec spec = spec_of(folder / "K.zarr");
+  spec.model.text =
+      "Chain(Conv((3, 3), 1 => 8, relu, pad = 1), Conv((3, 3), 8 => 16, relu), Conv((3, 3), 16 => 32, relu, stride = 2), "
+      "flatten, Dense(128 => 10))";
+  spec.reduce = "full";
+  spec.data.n = 20;
+  spec.block_samples = 8;
+  int threads = 0;
+  for (const bool two : {false, true}) {
+    if (two) spec.data2 = spec.data;
+    spec.existing = ExistingFile::replace;
+    const KernelResult whole = run_kernel(spec);
+    std::set<std::string> orders;
+    for (const PlanRow& row : whole.plan) orders.insert(row.order);
+    EXPECT_EQ(orders, (std::set<std::string>{"both Grams", "explicit rows", "position Grams"}));
+    std::map<std::string, std::string> chunks;
+    for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "K.zarr/c")) {
+      if (entry.is_regular_file()) chunks[entry.path()] = bytes_of(entry.path());
+    }
+    ASSERT_EQ(chunks.size(), two ? 9U : 6U);
+    for (const auto& [path, bytes] : chunks) {
+      std::filesystem::remove(path);
+      KernelSpec rest = resumed(spec);
+      rest.resources.threads = threads = threads % 3 + 1;
+      const KernelResult again = run_kernel(rest);
+      EXPECT_EQ(again.resumed->found, static_cast<Index>(chunks.size()) - 1);
+      EXPECT_TRUE(bytes_of(path) == bytes) << path;
+      for (std::size_t k = 0; k < whole.plan.size(); ++k) EXPECT_EQ(again.plan[k].order, whole.plan[k].order);
+    }
+  }
 }
 
 TEST(RunZarr, ARunThatGoesOnKeepsTheSizeOfItsChunks) {

@@ -23,7 +23,9 @@ Object quantitative(const std::string& name, const std::string& title, bool log)
   return {{"field", name}, {"type", "quantitative"}, {"scale", std::move(scale)}, {"axis", std::move(axis)}};
 }
 
-bool drawable(double value, bool log) { return std::isfinite(value) && (!log || value > 0); }
+bool drawable(double value, bool log) {
+  return std::isfinite(value) && (!log || value > 0);
+}
 
 /// The ranks to draw of `count`, from 0: all of a few, else ever wider apart.
 std::vector<std::size_t> thinned(std::size_t count) {
@@ -31,7 +33,8 @@ std::vector<std::size_t> thinned(std::size_t count) {
   for (std::size_t k = 0; k < std::min(count, most_points); ++k) {
     // Every leading rank, then ever wider steps, and the last one.
     const double share = static_cast<double>(k) / static_cast<double>(most_points - 1);
-    const auto spread = static_cast<std::size_t>(std::lround(std::pow(static_cast<double>(count), share))) - 1;
+    const auto spread =
+        static_cast<std::size_t>(std::lround(std::pow(static_cast<double>(count), share))) - 1;
     const std::size_t rank = count > most_points ? std::max(k, spread) : k;
     if (ranks.empty() || rank > ranks.back()) ranks.push_back(rank);
   }
@@ -60,7 +63,8 @@ Object line_chart(const std::vector<Line>& lines, const Axes& axes) {
   Object y = quantitative("y", axes.y, axes.y_log);
   if (axes.percent) y["axis"]["format"] = ".3~%";
   Object colour = {{"field", "line"}, {"type", "nominal"}, {"sort", names}, {"title", nullptr}};
-  colour["legend"] = lines.size() > 1 ? Object{{"orient", "top"}, {"symbolType", "stroke"}, {"columns", 3}} : Object(nullptr);
+  colour["legend"] = lines.size() > 1 ? Object{{"orient", "top"}, {"symbolType", "stroke"}, {"columns", 3}}
+                                      : Object(nullptr);
   Object mark = {{"type", "line"}, {"strokeWidth", 2}, {"interpolate", "linear"}};
   mark["point"] = axes.marks ? Object{{"size", 28}} : Object(false);
   return {{"height", height},
@@ -70,7 +74,10 @@ Object line_chart(const std::vector<Line>& lines, const Axes& axes) {
            {{"x", quantitative("x", axes.x, axes.x_log)},
             {"y", std::move(y)},
             {"color", std::move(colour)},
-            {"tooltip", {{{"field", "line"}, {"type", "nominal"}, {"title", "line"}}, tooltip("x", axes.x), tooltip("y", axes.y)}}}}};
+            {"tooltip",
+             {{{"field", "line"}, {"type", "nominal"}, {"title", "line"}},
+              tooltip("x", axes.x),
+              tooltip("y", axes.y)}}}}};
 }
 
 Object eigenvalue_chart(const std::vector<double>& eigenvalues, double bound) {
@@ -80,10 +87,16 @@ Object eigenvalue_chart(const std::vector<double>& eigenvalues, double bound) {
     const double value = eigenvalues[rank];
     if (!drawable(std::abs(value), true)) continue;
     negative = negative || value < 0;
-    values.push_back({{"rank", rank + 1}, {"size", std::abs(value)}, {"value", value}, {"sign", value > 0 ? "positive" : "negative, by size"}});
+    values.push_back({{"rank", rank + 1},
+                      {"size", std::abs(value)},
+                      {"value", value},
+                      {"sign", value > 0 ? "positive" : "negative, by size"}});
   }
-  Object colour = {{"field", "sign"}, {"type", "nominal"}, {"title", nullptr},
-                   {"scale", {{"domain", {"positive", "negative, by size"}}, {"range", {"$first", "$second"}}}}};
+  Object colour = {
+      {"field", "sign"},
+      {"type", "nominal"},
+      {"title", nullptr},
+      {"scale", {{"domain", {"positive", "negative, by size"}}, {"range", {"$first", "$second"}}}}};
   colour["legend"] = negative ? Object{{"orient", "top"}} : Object(nullptr);
   Object rank = quantitative("rank", "rank", true);
   rank["scale"]["nice"] = false;
@@ -99,9 +112,14 @@ Object eigenvalue_chart(const std::vector<double>& eigenvalues, double bound) {
     layers.push_back({{"data", {{"values", {{{"size", bound}}}}}},
                       {"mark", {{"type", "rule"}, {"strokeDash", {4, 4}}, {"color", "$muted"}}},
                       {"encoding", {{"y", {{"field", "size"}, {"type", "quantitative"}}}}}});
-    layers.push_back({{"data", {{"values", {{{"size", bound}, {"text", "bound of rounding"}}}}}},
-                      {"mark", {{"type", "text"}, {"align", "left"}, {"baseline", "bottom"}, {"dy", -4}, {"color", "$muted"}}},
-                      {"encoding", {{"x", {{"value", 6}}}, {"y", {{"field", "size"}, {"type", "quantitative"}}}, {"text", {{"field", "text"}}}}}});
+    layers.push_back(
+        {{"data", {{"values", {{{"size", bound}, {"text", "bound of rounding"}}}}}},
+         {"mark",
+          {{"type", "text"}, {"align", "left"}, {"baseline", "bottom"}, {"dy", -4}, {"color", "$muted"}}},
+         {"encoding",
+          {{"x", {{"value", 6}}},
+           {"y", {{"field", "size"}, {"type", "quantitative"}}},
+           {"text", {{"field", "text"}}}}}});
   }
   return in_layers(std::move(values), std::move(layers));
 }
@@ -126,12 +144,20 @@ Object density_chart(const std::vector<double>& edges, const std::vector<double>
 Object share_chart(const std::vector<std::string>& names, const std::vector<double>& shares) {
   Object values = Object::array();
   for (std::size_t k = 0; k < std::min(names.size(), shares.size()); ++k) {
-    if (std::isfinite(shares[k])) values.push_back({{"name", names[k]}, {"share", shares[k]}, {"text", significant(100 * shares[k], 3) + " %"}});
+    if (std::isfinite(shares[k]))
+      values.push_back(
+          {{"name", names[k]}, {"share", shares[k]}, {"text", significant(100 * shares[k], 3) + " %"}});
   }
-  const Object y = {{"field", "name"}, {"type", "nominal"}, {"sort", nullptr}, {"axis", {{"title", nullptr}, {"labelLimit", 170}}}};
-  const Object x = {{"field", "share"}, {"type", "quantitative"}, {"axis", {{"title", "share of the trace"}, {"format", ".3~%"}}}};
+  const Object y = {{"field", "name"},
+                    {"type", "nominal"},
+                    {"sort", nullptr},
+                    {"axis", {{"title", nullptr}, {"labelLimit", 170}}}};
+  const Object x = {{"field", "share"},
+                    {"type", "quantitative"},
+                    {"axis", {{"title", "share of the trace"}, {"format", ".3~%"}}}};
   Object layers = Object::array();
-  layers.push_back({{"mark", {{"type", "bar"}, {"color", "$first"}, {"cornerRadiusEnd", 2}}}, {"encoding", {{"x", x}, {"y", y}}}});
+  layers.push_back({{"mark", {{"type", "bar"}, {"color", "$first"}, {"cornerRadiusEnd", 2}}},
+                    {"encoding", {{"x", x}, {"y", y}}}});
   layers.push_back({{"mark", {{"type", "text"}, {"align", "left"}, {"dx", 5}, {"color", "$ink"}}},
                     {"encoding", {{"x", x}, {"y", y}, {"text", {{"field", "text"}}}}}});
   Object result = in_layers(std::move(values), std::move(layers));
@@ -142,7 +168,8 @@ Object share_chart(const std::vector<std::string>& names, const std::vector<doub
 namespace {
 
 /// Ticks of a heat map's side: at the middle of every class.
-Object class_axis(const std::vector<run::HeatMap::Band>& bands, const char* orient, const char* scale, Index count) {
+Object class_axis(const std::vector<run::HeatMap::Band>& bands, const char* orient, const char* scale,
+                  Index count) {
   Object axis = {{"orient", orient}, {"scale", scale}, {"ticks", false}, {"domain", false}, {"grid", false}};
   if (bands.empty()) {
     axis["values"] = {0, 1};
@@ -155,7 +182,8 @@ Object class_axis(const std::vector<run::HeatMap::Band>& bands, const char* orie
   for (const run::HeatMap::Band& band : bands) {
     const double middle = (band.begin + band.end) / 2;
     places.push_back(middle);
-    words.insert(0, "abs(datum.value - " + Object(middle).dump() + ") < 1e-9 ? '" + std::to_string(band.label) + "' : ");
+    words.insert(0, "abs(datum.value - " + Object(middle).dump() + ") < 1e-9 ? '" +
+                        std::to_string(band.label) + "' : ");
   }
   axis["values"] = std::move(places);
   axis["title"] = "class";
@@ -187,8 +215,10 @@ Object heat_chart(const run::HeatMap& map) {
     grid.push_back(static_cast<int>(std::lround(place * steps)));
   }
   const Object rows = borders(map.row_bands, "y", false), columns = borders(map.column_bands, "x", true);
-  Object spec = {{"square", map.width == map.height}, {"autosize", {{"type", "fit"}, {"contains", "padding"}}}};
-  spec["data"] = {{{"name", "map"}, {"values", {{{"width", map.width}, {"height", map.height}, {"values", std::move(grid)}}}}},
+  Object spec = {{"square", map.width == map.height},
+                 {"autosize", {{"type", "fit"}, {"contains", "padding"}}}};
+  spec["data"] = {{{"name", "map"},
+                   {"values", {{{"width", map.width}, {"height", map.height}, {"values", std::move(grid)}}}}},
                   {{"name", "rows"}, {"values", rows.at("data")}},
                   {{"name", "columns"}, {"values", columns.at("data")}}};
   const auto shades = Object{"$shade0", "$shade1", "$shade2", "$shade3", "$shade4"};
@@ -197,15 +227,34 @@ Object heat_chart(const run::HeatMap& map) {
       {{"name", "y"}, {"type", "linear"}, {"domain", {0, 1}}, {"range", {0, {{"signal", "height"}}}}},
       {{"name", "step"}, {"type", "linear"}, {"domain", {0, steps}}, {"range", shades}},
       {{"name", "entry"}, {"type", "linear"}, {"domain", {map.low, map.low + span}}, {"range", shades}}};
-  spec["axes"] = {class_axis(map.column_bands, "bottom", "x", map.columns), class_axis(map.row_bands, "left", "y", map.rows)};
-  spec["legends"] = {{{"fill", "entry"}, {"orient", "bottom"}, {"type", "gradient"}, {"title", "entry of K"}, {"format", ".3~g"}, {"direction", "horizontal"}}};
+  spec["axes"] = {class_axis(map.column_bands, "bottom", "x", map.columns),
+                  class_axis(map.row_bands, "left", "y", map.rows)};
+  spec["legends"] = {{{"fill", "entry"},
+                      {"orient", "bottom"},
+                      {"type", "gradient"},
+                      {"title", "entry of K"},
+                      {"format", ".3~g"},
+                      {"direction", "horizontal"}}};
   Object marks = Object::array();
   marks.push_back({{"type", "image"},
                    {"from", {{"data", "map"}}},
-                   {"encode", {{"update", {{"x", {{"value", 0}}}, {"y", {{"value", 0}}}, {"width", {{"signal", "width"}}}, {"height", {{"signal", "height"}}}, {"aspect", {{"value", false}}}, {"smooth", {{"value", false}}}}}}},
-                   {"transform", {{{"type", "heatmap"}, {"field", "datum"}, {"color", {{"expr", "scale('step', datum.$value)"}}}, {"opacity", 1}}}}});
-  for (const auto& [name, border] : {std::pair<const char*, const Object&>{"rows", rows}, {"columns", columns}})
-    marks.push_back({{"type", "rule"}, {"from", {{"data", name}}}, {"encode", {{"update", border.at("mark")}}}});
+                   {"encode",
+                    {{"update",
+                      {{"x", {{"value", 0}}},
+                       {"y", {{"value", 0}}},
+                       {"width", {{"signal", "width"}}},
+                       {"height", {{"signal", "height"}}},
+                       {"aspect", {{"value", false}}},
+                       {"smooth", {{"value", false}}}}}}},
+                   {"transform",
+                    {{{"type", "heatmap"},
+                      {"field", "datum"},
+                      {"color", {{"expr", "scale('step', datum.$value)"}}},
+                      {"opacity", 1}}}}});
+  for (const auto& [name, border] :
+       {std::pair<const char*, const Object&>{"rows", rows}, {"columns", columns}})
+    marks.push_back(
+        {{"type", "rule"}, {"from", {{"data", name}}}, {"encode", {{"update", border.at("mark")}}}});
   spec["marks"] = std::move(marks);
   return spec;
 }
@@ -220,13 +269,17 @@ Object width_chart(const run::WidthPlot& plot, const std::string& label) {
   }
   for (const Index width : {plot.points.front().width, plot.points.back().width}) {
     const double slope = plot.slope ? plot.slope->slope : 0;
-    fit.push_back({{"width", width}, {"value", std::exp(y + slope * (std::log(static_cast<double>(width)) - x))}});
+    fit.push_back(
+        {{"width", width}, {"value", std::exp(y + slope * (std::log(static_cast<double>(width)) - x))}});
   }
-  Object across = quantitative("width", "width of the hidden layers", true), up = quantitative("value", label, true);
+  Object across = quantitative("width", "width of the hidden layers", true),
+         up = quantitative("value", label, true);
   for (Object* axis : {&across, &up}) (*axis)["scale"]["nice"] = false, (*axis)["scale"]["padding"] = 12;
   Object layers = Object::array();
-  layers.push_back({{"mark", {{"type", "point"}, {"filled", true}, {"size", 40}, {"color", "$first"}}},
-                    {"encoding", {{"x", across}, {"y", up}, {"tooltip", {tooltip("width", "width"), tooltip("value", "value")}}}}});
+  layers.push_back(
+      {{"mark", {{"type", "point"}, {"filled", true}, {"size", 40}, {"color", "$first"}}},
+       {"encoding",
+        {{"x", across}, {"y", up}, {"tooltip", {tooltip("width", "width"), tooltip("value", "value")}}}}});
   layers.push_back({{"data", {{"values", std::move(fit)}}},
                     {"mark", {{"type", "line"}, {"color", "$second"}, {"strokeWidth", 2}}},
                     {"encoding", {{"x", across}, {"y", up}}}});

@@ -1,5 +1,6 @@
 #pragma once
-// Not for other rooms: specifications of charts for Vega. A colour is named "$ink", "$muted", "$first" to "$fifth", "$grid" or
+// Not for other rooms: specifications of charts for Vega. A colour is named "$ink", "$muted", "$first" to
+// "$fifth", "$grid" or
 // "$paper"; the page puts in that of its light or dark dress. No width is given: the page has it.
 #include <string>
 #include <vector>

@@ -7,7 +7,9 @@ namespace {
 
 constexpr double largest_count = 0x1p53;
 
-bool is_count(std::optional<double> value) { return value && std::abs(*value) <= largest_count; }
+bool is_count(std::optional<double> value) {
+  return value && std::abs(*value) <= largest_count;
+}
 
 }  // namespace
 
@@ -46,9 +48,13 @@ std::vector<Object> list(const Object& object, const std::string& pointer) {
   return found.is_array() ? std::vector<Object>(found.begin(), found.end()) : std::vector<Object>();
 }
 
-std::string shown(std::optional<double> value, int digits) { return value ? significant(*value, digits) : "not known"; }
+std::string shown(std::optional<double> value, int digits) {
+  return value ? significant(*value, digits) : "not known";
+}
 
-std::string shown_percent(std::optional<double> share) { return share ? significant(100 * *share, 4) + " %" : "not known"; }
+std::string shown_percent(std::optional<double> share) {
+  return share ? significant(100 * *share, 4) + " %" : "not known";
+}
 
 std::string shown_count(std::optional<double> value) {
   return is_count(value) ? grouped(static_cast<Index>(*value)) : shown(value);
@@ -64,7 +70,8 @@ std::string shown_bytes(std::optional<double> value) {
 
 std::string shown_shape(const Object& object, const std::string& pointer) {
   std::string result;
-  for (const double length : numbers(object, pointer)) result += (result.empty() ? "" : " × ") + shown_count(length);
+  for (const double length : numbers(object, pointer))
+    result += (result.empty() ? "" : " × ") + shown_count(length);
   return result;
 }
 

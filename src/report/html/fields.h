@@ -1,6 +1,6 @@
 #pragma once
-// Not for other rooms: fields of a run's JSON, which may come from elsewhere. What is absent or of another kind is told as
-// such and never throws.
+// Not for other rooms: fields of a run's JSON, which may come from elsewhere. What is absent or of another
+// kind is told as such and never throws.
 #include <cmath>
 #include <optional>
 #include <string>

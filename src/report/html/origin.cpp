@@ -6,7 +6,8 @@ namespace {
 
 std::string data_of(const Object& fields, const std::string& pointer) {
   if (text(fields, pointer + "/name").empty()) return {};
-  return text(fields, pointer + "/name") + ": " + shown_count(number(fields, pointer + "/samples")) + " samples of " + shown_shape(fields, pointer + "/shape") + "; " +
+  return text(fields, pointer + "/name") + ": " + shown_count(number(fields, pointer + "/samples")) +
+         " samples of " + shown_shape(fields, pointer + "/shape") + "; " +
          text(fields, pointer + "/description");
 }
 
@@ -15,9 +16,12 @@ std::string selection(const Object& fields) {
   std::string result;
   const auto add = [&result](const std::string& word) { result += (result.empty() ? "" : ", ") + word; };
   if (!model.is_object()) return result;
-  if (!text(model, "/weights").empty()) add("from " + text(model, "/weights"));
-  else if (!text(model, "/init").empty()) add(text(model, "/init"));
-  if (text(model, "/weights").empty() && number(model, "/seed")) add("seed " + shown_count(number(model, "/seed")));
+  if (!text(model, "/weights").empty())
+    add("from " + text(model, "/weights"));
+  else if (!text(model, "/init").empty())
+    add(text(model, "/init"));
+  if (text(model, "/weights").empty() && number(model, "/seed"))
+    add("seed " + shown_count(number(model, "/seed")));
   if (!text(model, "/parameterization").empty()) add(text(model, "/parameterization") + " parameterisation");
   return result;
 }
@@ -34,8 +38,10 @@ void show_origin(Section& section, const Object& fields) {
   if (!network_of(fields).empty()) section.code(network_of(fields));
   std::string network;
   if (number(fields, "/model/parameters")) {
-    network = shown_shape(fields, "/model/input") + " → " + shown_shape(fields, "/model/output") + ", " + shown_count(number(fields, "/model/parameters")) + " parameters";
-    if (number(fields, "/model/frozen").value_or(0) > 0) network += " trained, " + shown_count(number(fields, "/model/frozen")) + " not";
+    network = shown_shape(fields, "/model/input") + " → " + shown_shape(fields, "/model/output") + ", " +
+              shown_count(number(fields, "/model/parameters")) + " parameters";
+    if (number(fields, "/model/frozen").value_or(0) > 0)
+      network += " trained, " + shown_count(number(fields, "/model/frozen")) + " not";
   }
   std::string reduction = text(fields, "/reduce");
   const bool second_is_test = field(fields, "/train").is_object();
@@ -52,16 +58,20 @@ void show_costs(Section& section, const Object& fields) {
   if (!number(fields, "/seconds")) return;
   std::string steps;
   for (const Object& step : list(fields, "/steps")) {
-    if (number(step, "/seconds").value_or(0) > 0) steps += (steps.empty() ? "" : ", ") + text(step, "/step") + " " + shown_seconds(number(step, "/seconds"));
+    if (number(step, "/seconds").value_or(0) > 0)
+      steps +=
+          (steps.empty() ? "" : ", ") + text(step, "/step") + " " + shown_seconds(number(step, "/seconds"));
   }
   std::string fingerprints = text(fields, "/model_fingerprint");
   for (const Object& each : list(fields, "/data_fingerprints")) {
     if (each.is_string()) fingerprints += ", data " + each.get<std::string>();
   }
-  section.begin_details("How it was computed: " + shown_seconds(number(fields, "/seconds")) + ", " + text(fields, "/machine"));
+  section.begin_details("How it was computed: " + shown_seconds(number(fields, "/seconds")) + ", " +
+                        text(fields, "/machine"));
   section.facts({{"time", shown_seconds(number(fields, "/seconds"))},
                  {"steps", steps},
-                 {"memory", shown_bytes(number(fields, "/peak_bytes")) + " at most, of a budget of " + shown_bytes(number(fields, "/memory_budget"))},
+                 {"memory", shown_bytes(number(fields, "/peak_bytes")) + " at most, of a budget of " +
+                                shown_bytes(number(fields, "/memory_budget"))},
                  {"machine", text(fields, "/machine")},
                  {"threads", shown_count(number(fields, "/threads")) + ", " + text(fields, "/simd_target")},
                  {"precision", text(fields, "/precision")},
@@ -80,10 +90,14 @@ std::string headline(const ReadRun& read) {
   if (command == "kernel") return "trace " + shown(number(fields, "/statistics/trace"), 6);
   if (command == "predict") {
     if (number(fields, "/accuracy")) return shown_percent(number(fields, "/accuracy")) + " test accuracy";
-    return number(fields, "/leave_one_out") ? "leave-one-out error " + shown(number(fields, "/leave_one_out"), 4) : "";
+    return number(fields, "/leave_one_out")
+               ? "leave-one-out error " + shown(number(fields, "/leave_one_out"), 4)
+               : "";
   }
-  if (command == "infinite" && number(fields, "/slope/slope")) return "slope " + shown(number(fields, "/slope/slope"), 3) + " with width";
-  if (command == "infinite" && number(fields, "/comparison/distance")) return "finite network " + shown_percent(number(fields, "/comparison/distance")) + " off";
+  if (command == "infinite" && number(fields, "/slope/slope"))
+    return "slope " + shown(number(fields, "/slope/slope"), 3) + " with width";
+  if (command == "infinite" && number(fields, "/comparison/distance"))
+    return "finite network " + shown_percent(number(fields, "/comparison/distance")) + " off";
   if (command == "linearise") return "kernel moved by " + shown_percent(number(fields, "/kernel_distance"));
   if (command == "verify") return flag(fields, "/agree") ? "all methods agree" : "methods differ";
   if (command == "plan") return shown_seconds(number(fields, "/expected_seconds/total")) + " expected";
@@ -91,7 +105,9 @@ std::string headline(const ReadRun& read) {
   if (command == "train" && field(fields, "/epochs").is_array() && !field(fields, "/epochs").empty()) {
     const Object& last = field(fields, "/epochs").back();
     const auto test = number(last, "/test/accuracy");
-    return flag(fields, "/diverged") ? "diverged" : shown_percent(test ? test : number(last, "/train/accuracy")) + (test ? " test accuracy" : " training accuracy");
+    return flag(fields, "/diverged") ? "diverged"
+                                     : shown_percent(test ? test : number(last, "/train/accuracy")) +
+                                           (test ? " test accuracy" : " training accuracy");
   }
   return {};
 }

@@ -10,7 +10,8 @@ namespace tangra::report {
 
 using Object = nlohmann::ordered_json;
 
-/// The text as HTML shows it: markup characters as entities, control characters as '?', bytes that are no UTF-8 as U+FFFD.
+/// The text as HTML shows it: markup characters as entities, control characters as '?', bytes that are no
+/// UTF-8 as U+FFFD.
 std::string escaped(std::string_view text);
 
 /// A figure that is to be seen first.
@@ -39,11 +40,12 @@ class Section {
   void note(std::string_view text);
   void code(std::string_view text);
   /// Rows beyond `limit` become a line that tells their number.
-  void table(const std::vector<Heading>& headings, const std::vector<std::vector<std::string>>& rows, std::size_t limit = 40);
+  void table(const std::vector<Heading>& headings, const std::vector<std::vector<std::string>>& rows,
+             std::size_t limit = 40);
   /// Labels with texts; empty texts are left out.
   void facts(const std::vector<std::pair<std::string, std::string>>& facts);
-  /// A chart by Vega-Lite (or Vega, where the specification has "marks"). caption: what is seen; it is the chart's name for
-  /// those who do not see it.
+  /// A chart by Vega-Lite (or Vega, where the specification has "marks"). caption: what is seen; it is the
+  /// chart's name for those who do not see it.
   void chart(Object specification, std::string_view title, std::string_view caption);
   /// What follows stands beside each other where there is room, until end().
   void begin_row() { html_ += "<div class=\"row\">\n"; }

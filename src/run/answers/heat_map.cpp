@@ -18,7 +18,9 @@ struct Side {
 };
 
 Side side_of(Index count, const std::vector<Index>& labels) {
-  Side side{.pixel = std::vector<Index>(static_cast<std::size_t>(count)), .bands = {}, .pixels = std::min(count, most_pixels)};
+  Side side{.pixel = std::vector<Index>(static_cast<std::size_t>(count)),
+            .bands = {},
+            .pixels = std::min(count, most_pixels)};
   const auto samples = static_cast<Index>(labels.size());
   const bool sorted = samples > 0 && count % samples == 0;
   const Index rows_of_sample = sorted ? count / samples : 1;
@@ -54,7 +56,8 @@ class Painter {
   }
 
   void add(Index row, Index column, double entry) {
-    const Index y = rows_.pixel[static_cast<std::size_t>(row)], x = columns_.pixel[static_cast<std::size_t>(column)];
+    const Index y = rows_.pixel[static_cast<std::size_t>(row)],
+                x = columns_.pixel[static_cast<std::size_t>(column)];
     const auto place = static_cast<std::size_t>(y * map_.width + x);
     map_.pixels[place] += entry;
     ++counts_[place];
@@ -63,7 +66,8 @@ class Painter {
   HeatMap finish() {
     std::vector<double> known;
     for (std::size_t k = 0; k < map_.pixels.size(); ++k) {
-      map_.pixels[k] = counts_[k] > 0 ? map_.pixels[k] / static_cast<double>(counts_[k]) : std::numeric_limits<double>::quiet_NaN();
+      map_.pixels[k] = counts_[k] > 0 ? map_.pixels[k] / static_cast<double>(counts_[k])
+                                      : std::numeric_limits<double>::quiet_NaN();
       if (std::isfinite(map_.pixels[k])) known.push_back(map_.pixels[k]);
     }
     if (!known.empty()) {
@@ -93,7 +97,9 @@ HeatMap heat_map(const kernel::KernelFile& file, const PictureLabels& labels, co
   Painter painter(shape[0] * full, shape[shape.rank() / 2] * other_full, labels);
   for (const kernel::KernelFile::Piece& piece : pieces) {
     context.check_cancelled();
-    const Reservation memory(context.memory, static_cast<std::size_t>(piece.rows * piece.columns) * sizeof(double), "a piece of the kernel");
+    const Reservation memory(context.memory,
+                             static_cast<std::size_t>(piece.rows * piece.columns) * sizeof(double),
+                             "a piece of the kernel");
     auto entries = Tensor<double>::uninitialized(Shape{piece.rows, piece.columns});
     file.read(piece, matrix(entries.data(), piece.rows, piece.columns));
     for (Index r = 0; r < piece.rows; ++r) {

@@ -13,8 +13,8 @@ struct PictureLabels {
   std::vector<Index> columns;
 };
 
-/// The picture of a stored matrix, read once in pieces. Samples are sorted by label where labels are known for all of them.
-/// Throws Error(input) where the file is damaged or no matrix.
+/// The picture of a stored matrix, read once in pieces. Samples are sorted by label where labels are known
+/// for all of them. Throws Error(input) where the file is damaged or no matrix.
 HeatMap heat_map(const kernel::KernelFile& file, const PictureLabels& labels, const Context& context);
 /// Of a matrix in memory, one row for each sample.
 HeatMap heat_map(MatrixView<const double> matrix, const PictureLabels& labels);

@@ -1,6 +1,5 @@
-#include "tangra/run/report_data.h"
-
 #include <algorithm>
+#include <cstring>
 #include <filesystem>
 
 #include "heat_map.h"
@@ -9,6 +8,7 @@
 #include "tangra/formats/json_file.h"
 #include "tangra/formats/npz.h"
 #include "tangra/formats/zarr/zarr.h"
+#include "tangra/run/report_data.h"
 #include "tangra/run/session.h"
 #include "widths.h"
 
@@ -24,7 +24,9 @@ bool is_kernel_name(const fs::path& path) {
   return extension == ".npy" || extension == ".npz" || extension == ".zarr";
 }
 
-fs::path beside(const fs::path& kernel) { return kernel.string() + ".json"; }
+fs::path beside(const fs::path& kernel) {
+  return kernel.string() + ".json";
+}
 
 bool is_there(const fs::path& path) {
   std::error_code ignored;
@@ -46,15 +48,19 @@ fs::path kernel_of(const fs::path& description) {
 
 class ReportRunner {
  public:
-  ReportRunner(const ReportSpec& spec, const Caller& caller) : spec_(spec), caller_(caller), session_(spec.resources, caller) {}
+  ReportRunner(const ReportSpec& spec, const Caller& caller)
+      : spec_(spec), caller_(caller), session_(spec.resources, caller) {}
 
   ReportResult run() {
     for (const std::string& source : spec_.sources) collect(kernel::without_slash(source));
     for (const Found& found : found_) read(found);
     if (result_.runs.empty()) {
-      throw Error(ErrorKind::input, {.what = "there is no run", .where = spec_.sources.front(), .got = {},
-                                     .expected = "a .json that tangra wrote (--json, or beside a kernel), or a kernel",
-                                     .cure = "Keep what a command tells: tangra spectrum K.npy --json > S.json"});
+      throw Error(ErrorKind::input,
+                  {.what = "there is no run",
+                   .where = spec_.sources.front(),
+                   .got = {},
+                   .expected = "a .json that tangra wrote (--json, or beside a kernel), or a kernel",
+                   .cure = "Keep what a command tells: tangra spectrum K.npy --json > S.json"});
     }
     session_.step("read");
     for (std::size_t k = 0; k < result_.runs.size(); ++k) {
@@ -73,24 +79,35 @@ class ReportRunner {
   void collect(const fs::path& source) {
     std::error_code ignored;
     if (!is_there(source)) {
-      throw Error(ErrorKind::input, {.what = "this does not exist", .where = source.string(), .got = {},
-                                     .expected = "a .json, .npy, .npz or .zarr of a run, or a folder of them", .cure = {}});
+      throw Error(ErrorKind::input, {.what = "this does not exist",
+                                     .where = source.string(),
+                                     .got = {},
+                                     .expected = "a .json, .npy, .npz or .zarr of a run, or a folder of them",
+                                     .cure = {}});
     }
     if (fs::is_directory(source, ignored) && !formats::is_zarr(source)) {
       std::vector<fs::path> files;
       std::error_code failed;
-      for (fs::directory_iterator entry(source, failed), end; !failed && entry != end; entry.increment(failed)) {
+      for (fs::directory_iterator entry(source, failed), end; !failed && entry != end;
+           entry.increment(failed)) {
         if (entry->path().extension() == ".json") files.push_back(entry->path());
       }
       if (failed) {
-        throw Error(ErrorKind::input, {.what = "this folder cannot be read", .where = source.string(), .got = failed.message(),
-                                       .expected = {}, .cure = {}});
+        throw Error(ErrorKind::input, {.what = "this folder cannot be read",
+                                       .where = source.string(),
+                                       .got = failed.message(),
+                                       .expected = {},
+                                       .cure = {}});
       }
       std::ranges::sort(files);
-      for (const fs::path& file : files) add({.name = file.filename().string(), .description = file, .kernel = kernel_of(file)}, true);
+      for (const fs::path& file : files)
+        add({.name = file.filename().string(), .description = file, .kernel = kernel_of(file)}, true);
     } else if (is_kernel_name(source)) {
       const bool described = is_there(beside(source));
-      add({.name = source.filename().string(), .description = described ? beside(source) : fs::path(), .kernel = source}, false);
+      add({.name = source.filename().string(),
+           .description = described ? beside(source) : fs::path(),
+           .kernel = source},
+          false);
     } else {
       add({.name = source.filename().string(), .description = source, .kernel = kernel_of(source)}, false);
     }
@@ -98,7 +115,9 @@ class ReportRunner {
 
   /// Files of folders may be of other programs; those that were named may not.
   void add(Found found, bool of_folder) {
-    const auto same = [&found](const Found& other) { return other.description == found.description && other.kernel == found.kernel; };
+    const auto same = [&found](const Found& other) {
+      return other.description == found.description && other.kernel == found.kernel;
+    };
     if (std::ranges::any_of(found_, same)) return;
     if (of_folder) {
       try {
@@ -116,24 +135,32 @@ class ReportRunner {
   }
 
   void read(const Found& found) {
-    ReportRun run{.name = found.name, .command = "kernel", .json = "{}", .picture = {}, .spectrum = {}, .notes = {}};
+    ReportRun run{
+        .name = found.name, .command = "kernel", .json = "{}", .picture = {}, .spectrum = {}, .notes = {}};
     std::shared_ptr<const formats::JsonFile> description;
     if (!found.description.empty()) {
       const formats::InputFile file(found.description);
       if (file.size() > largest_description) {
-        throw Error(ErrorKind::input, {.what = "this is too large for the description of a run", .where = file.name(),
-                                       .got = human_bytes(file.size()), .expected = human_bytes(largest_description) + " at most", .cure = {}});
+        throw Error(ErrorKind::input, {.what = "this is too large for the description of a run",
+                                       .where = file.name(),
+                                       .got = human_bytes(file.size()),
+                                       .expected = human_bytes(largest_description) + " at most",
+                                       .cure = {}});
       }
       run.json = file.read_all();
       description = std::make_shared<formats::JsonFile>(found.description);
       const auto command = description->text("/command");
       if (!command) {
-        throw Error(ErrorKind::input, {.what = "this is no result of a command", .where = found.description.string(),
-                                       .got = "no field \"command\"", .expected = "what tangra writes with --json", .cure = {}});
+        throw Error(ErrorKind::input, {.what = "this is no result of a command",
+                                       .where = found.description.string(),
+                                       .got = "no field \"command\"",
+                                       .expected = "what tangra writes with --json",
+                                       .cure = {}});
       }
       run.command = *command;
     } else {
-      run.notes.push_back("there is no " + beside(found.kernel).filename().string() + ": nothing is known of how this kernel was made");
+      run.notes.push_back("there is no " + beside(found.kernel).filename().string() +
+                          ": nothing is known of how this kernel was made");
     }
     result_.runs.push_back(std::move(run));
     descriptions_.push_back(std::move(description));
@@ -141,7 +168,8 @@ class ReportRunner {
   }
 
   /// The labels of the data that the description names; empty, with a note, where they cannot be had.
-  std::vector<Index> labels_of(const std::string& field, Index samples, std::size_t place, std::vector<std::string>& notes) const {
+  std::vector<Index> labels_of(const std::string& field, Index samples, std::size_t place,
+                               std::vector<std::string>& notes) const {
     try {
       if (!spec_.labels_file.empty() && field == "data") return data::load_labels(spec_.labels_file, samples);
       const auto& description = descriptions_[place];
@@ -149,14 +177,16 @@ class ReportRunner {
       if (!source) return {};
       data::DataSpec data{.source = *source, .data_dir = spec_.data_dir};
       if (const auto n = description->number("/requested/" + field + "/n")) data.n = static_cast<Index>(*n);
-      if (const auto range = description->integers("/requested/" + field + "/samples"); range && range->size() == 2)
+      if (const auto range = description->integers("/requested/" + field + "/samples");
+          range && range->size() == 2)
         data.samples = {range->front(), range->back()};
       auto labels = data::selected_labels(data).value_or(std::vector<Index>());
       if (static_cast<Index>(labels.size()) == samples) return labels;
       notes.push_back("samples are not sorted by class: " + *source + " has no labels for them");
     } catch (const Error& error) {
       if (!spec_.labels_file.empty()) throw;
-      notes.push_back("samples are not sorted by class: " + error.complaint().what + ", " + error.complaint().where);
+      notes.push_back("samples are not sorted by class: " + error.complaint().what + ", " +
+                      error.complaint().where);
     }
     return {};
   }
@@ -172,15 +202,20 @@ class ReportRunner {
         return;
       }
       const Index n1 = shape[0], n2 = shape[shape.rank() / 2];
-      const bool two_sets = descriptions_[place] && descriptions_[place]->text("/requested/data2/source").has_value();
+      const bool two_sets =
+          descriptions_[place] && descriptions_[place]->text("/requested/data2/source").has_value();
       PictureLabels labels;
       labels.rows = labels_of("data", n1, place, run.notes);
-      labels.columns = two_sets ? labels_of("data2", n2, place, run.notes) : n1 == n2 ? labels.rows : std::vector<Index>();
+      labels.columns = two_sets   ? labels_of("data2", n2, place, run.notes)
+                       : n1 == n2 ? labels.rows
+                                  : std::vector<Index>();
       run.picture = heat_map(file, labels, session_.context());
       const bool symmetric = !two_sets && run.picture->rows == run.picture->columns;
       if (symmetric) find_eigenvalues(run, found, labels.rows);
     } catch (const Error& error) {
-      if (error.kind() == ErrorKind::interrupted || descriptions_[place] == nullptr || !spec_.labels_file.empty()) throw;
+      if (error.kind() == ErrorKind::interrupted || descriptions_[place] == nullptr ||
+          !spec_.labels_file.empty())
+        throw;
       run.notes.push_back("no picture: " + error.complaint().what + ", " + error.complaint().where);
     }
   }
@@ -188,15 +223,19 @@ class ReportRunner {
   void show_parts(ReportRun& run, const Found& found, std::size_t place) {
     const Array array = formats::read_npz(found.kernel, "total");
     if (array.shape().rank() != 2) {
-      run.notes.push_back("no picture: the shape " + to_string(array.shape()) + " of total is no matrix of samples");
+      run.notes.push_back("no picture: the shape " + to_string(array.shape()) +
+                          " of total is no matrix of samples");
       return;
     }
     const Tensor<double> entries = array.converted<double>();
     const Index n1 = entries.shape()[0], n2 = entries.shape()[1];
-    const bool two_sets = descriptions_[place] && descriptions_[place]->text("/requested/data2/source").has_value();
+    const bool two_sets =
+        descriptions_[place] && descriptions_[place]->text("/requested/data2/source").has_value();
     PictureLabels labels;
     labels.rows = labels_of("data", n1, place, run.notes);
-    labels.columns = two_sets ? labels_of("data2", n2, place, run.notes) : n1 == n2 ? labels.rows : std::vector<Index>();
+    labels.columns = two_sets   ? labels_of("data2", n2, place, run.notes)
+                     : n1 == n2 ? labels.rows
+                                : std::vector<Index>();
     run.picture = heat_map(matrix<const double>(entries.data(), n1, n2), labels);
   }
 
@@ -209,13 +248,18 @@ class ReportRunner {
     }
     if (run.picture->rows > spec_.most_rows) {
       run.notes.push_back("eigenvalues are not computed for more than " + std::to_string(spec_.most_rows) +
-                          " rows: tangra spectrum " + found.kernel.filename().string() + " --json > S.json, and report both");
+                          " rows: tangra spectrum " + found.kernel.filename().string() +
+                          " --json > S.json, and report both");
       return;
     }
     SpectrumSpec spectrum;
     spectrum.kernel = found.kernel.string();
     spectrum.resources = spec_.resources;
-    if (!labels.empty()) spectrum.labels = labels;
+    if (!labels.empty()) {
+      spectrum.labels_array = Array(DType::int64, Shape{static_cast<Index>(labels.size())}, [&](std::span<std::byte> target) {
+        std::memcpy(target.data(), labels.data(), target.size());
+      });
+    }
     try {
       run.spectrum = run_spectrum(spectrum, caller_);
     } catch (const Error& error) {
@@ -237,8 +281,11 @@ class ReportRunner {
 
 void ReportSpec::validate() const {
   if (sources.empty()) {
-    throw Error(ErrorKind::usage, {.what = "nothing to report on", .where = "report", .got = {},
-                                   .expected = "files of runs or a folder of them", .cure = {}});
+    throw Error(ErrorKind::usage, {.what = "nothing to report on",
+                                   .where = "report",
+                                   .got = {},
+                                   .expected = "files of runs or a folder of them",
+                                   .cure = {}});
   }
   check_out(out, existing, {".html"});
 }

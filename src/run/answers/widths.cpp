@@ -14,7 +14,9 @@ struct Number {
   std::size_t length = 0;
 };
 
-bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_digit(char c) {
+  return c >= '0' && c <= '9';
+}
 
 /// The numbers of every "n => m" in a chain.
 std::vector<std::pair<Number, Number>> arrows(const std::string& chain) {
@@ -32,7 +34,9 @@ std::vector<std::pair<Number, Number>> arrows(const std::string& chain) {
   return found;
 }
 
-std::string chain_of(const formats::JsonFile& file) { return file.text("/model/text").value_or(""); }
+std::string chain_of(const formats::JsonFile& file) {
+  return file.text("/model/text").value_or("");
+}
 
 }  // namespace
 
@@ -88,7 +92,8 @@ WidthSlope slope_of(const std::vector<std::pair<Index, double>>& values) {
   // Every value scatters about the line by itself; a width's mean by 1 / sqrt(count) of that.
   double scatter = 0, variance = 0;
   for (const auto& [width, value] : values) {
-    const double miss = std::log(value) - y_mean - result.slope * (std::log(static_cast<double>(width)) - x_mean);
+    const double miss =
+        std::log(value) - y_mean - result.slope * (std::log(static_cast<double>(width)) - x_mean);
     scatter += miss * miss;
   }
   scatter /= std::max(1.0, static_cast<double>(values.size()) - 2);
@@ -101,12 +106,20 @@ WidthSlope slope_of(const std::vector<std::pair<Index, double>>& values) {
 }
 
 std::vector<WidthPlot> width_plots(const Descriptions& descriptions) {
-  WidthPlot infinite{.what = "Distance of finite networks' kernels from the closed form of infinite width, |K - T| / |T|",
-                     .expected = "theory: -1/2", .points = {}, .slope = {}};
-  WidthPlot lazy{.what = "Largest distance of networks from their linearisation while they train, on the training samples",
-                 .expected = "theory: -1/2", .points = {}, .slope = {}};
+  WidthPlot infinite{
+      .what = "Distance of finite networks' kernels from the closed form of infinite width, |K - T| / |T|",
+      .expected = "theory: -1/2",
+      .points = {},
+      .slope = {}};
+  WidthPlot lazy{
+      .what =
+          "Largest distance of networks from their linearisation while they train, on the training samples",
+      .expected = "theory: -1/2",
+      .points = {},
+      .slope = {}};
   const auto add = [](WidthPlot& plot, Index width, std::optional<double> value) {
-    if (width > 0 && value && *value > 0 && std::isfinite(*value)) plot.points.push_back({.width = width, .value = *value});
+    if (width > 0 && value && *value > 0 && std::isfinite(*value))
+      plot.points.push_back({.width = width, .value = *value});
   };
   Index infinite_runs = 0;
   for (const auto& file : descriptions) {
@@ -118,7 +131,8 @@ std::vector<WidthPlot> width_plots(const Descriptions& descriptions) {
       for (int k = 0; file->number("/convergence/" + std::to_string(k) + "/width"); ++k) {
         const std::string row = "/convergence/" + std::to_string(k);
         const double width = *file->number(row + "/width");
-        if (width >= 1 && width < 1e9) add(infinite, static_cast<Index>(width), file->number(row + "/distance"));
+        if (width >= 1 && width < 1e9)
+          add(infinite, static_cast<Index>(width), file->number(row + "/distance"));
       }
       if (infinite.points.size() > before) ++infinite_runs;
     } else if (command == "linearise") {

@@ -8,6 +8,7 @@
 #include "tangra/differentiate/network_factors.h"
 #include "tangra/kernel/assembly.h"
 #include "tangra/kernel/zarr_store.h"
+#include "tangra/run/kernel/expected.h"
 #include "tangra/run/kernel/job.h"
 #include "tangra/run/kernel/observed.h"
 #include "tangra/run/kernel/rates.h"
@@ -55,12 +56,13 @@ class Computation {
       memory = room_for_kernel(predicted.kernel_bytes, parts_.count());
     }
     const kernel::AssemblyReport report = kernel::plan_assembly(assembly, context_);
-    describe(report, parts_);
+    const linalg::Rates machine = rates(context_);
+    describe(report, parts_, machine);
+    result_.expected = expected_steps(assembly, report, std::optional(machine));
     predicted.tiles = report.tiles;
     predicted.factor_bytes = report.factor_bytes;
-    const linalg::Rates machine = rates(context_);
     predicted.multiply_adds_rate = rate_of(machine);
-    predicted.contraction_seconds = result_.multiply_adds / predicted.multiply_adds_rate;
+    predicted.contraction_seconds = *result_.expected.back().seconds;
     predicted.write_seconds = static_cast<double>(predicted.kernel_bytes) / machine.written_bytes;
     predicted.factor_seconds = seconds_per_sample(rows) * swept_samples(report.groups) * static_cast<double>(report.passes);
     return predicted;
@@ -147,26 +149,27 @@ class Computation {
     return job_.spec.method == Method::jacobian ? std::optional(factors::Order::explicit_rows) : std::nullopt;
   }
 
-  void describe(const kernel::AssemblyReport& report, const kernel::Parts& parts) {
-    for (const factors::Contraction& contraction : report.plan.contractions) {
-      std::string parameter = graph_.parameters.empty() || !job_.spec.conjugate.empty()
-                                  ? job_.spec.conjugate
-                                  : graph_.parameter(contraction.parameter).name;
-      if (contraction.bias_term >= 0) parameter += " with its bias";
-      result_.plan.push_back({.parameter = std::move(parameter),
-                              .part = parts.names[static_cast<std::size_t>(contraction.part)],
-                              .order = std::string(factors::name_of(contraction.order)),
-                              .reason = contraction.reason, .multiply_adds = contraction.multiply_adds});
-    }
+  void describe(const kernel::AssemblyReport& report, const kernel::Parts& parts, const std::optional<linalg::Rates>& known) {
     result_.block_samples = report.block_samples;
     result_.groups = report.groups;
     const auto n1 = static_cast<double>(row_count());
     const auto n2 = static_cast<double>(column_count());
     const double pairs = job_.spec.pairs == Pairs::self ? n1 : job_.columns != nullptr ? n1 * n2 : n1 * (n1 + 1) / 2;
     result_.multiply_adds = report.plan.multiply_adds() * pairs;
-    if (const auto known = kept_rates(context_)) result_.predicted_contraction = result_.multiply_adds / rate_of(*known);
+    PlanSize size{.samples = job_.columns != nullptr ? n1 + n2 : n1, .pairs = pairs, .entry_bytes = sizeof(T)};
+    if (known) size.rate = rate_of(*known);
+    result_.plan = plan_rows(report.plan, parts.names, size, [&](ParameterId parameter) {
+      return job_.spec.conjugate.empty() ? graph_.parameter(parameter).name : job_.spec.conjugate;
+    });
     result_.parts = parts.names;
     if (parts.with_total) result_.parts.emplace_back("total");
+  }
+
+  /// Of a run that takes some seconds they are measured where no earlier one has.
+  std::optional<linalg::Rates> known_rates(const kernel::AssemblyReport& report) const {
+    constexpr double seconds = 3;
+    const bool long_enough = report.factor_seconds + report.contract_seconds > seconds;
+    return long_enough ? rates(context_) : kept_rates(context_);
   }
 
   void all_pairs(const kernel::Assembly<T>& assembly, const kernel::Parts& parts, std::vector<std::string> axes) {
@@ -190,7 +193,9 @@ class Computation {
     const kernel::AssemblyReport report = assembled(assembly, observed);
     session_.add_step("factors", report.factor_seconds);
     session_.add_step("contraction", report.contract_seconds);
-    describe(report, parts);
+    const auto known = known_rates(report);
+    describe(report, parts, known);
+    if (job_.spec.conjugate.empty()) result_.expected = expected_steps(assembly, report, known);
     observed.describe(result_);
     for (int part = 0; stored && part < parts.count(); ++part) {
       result_.arrays.push_back({result_.parts[static_cast<std::size_t>(part)], Array(std::move(stored->part(part)))});
@@ -272,7 +277,7 @@ class Computation {
     std::vector<Tensor<T>> results;
     const kernel::AssemblyReport report = kernel::assemble_self(assembly, results, context_);
     session_.step("contraction");
-    describe(report, parts_);
+    describe(report, parts_, kept_rates(context_));
     result_.shape = job_.lowered.self_shape(row_count());
     result_.axes = {"samples"};
     if (job_.lowered.keeps_planes) result_.axes.emplace_back("outputs");

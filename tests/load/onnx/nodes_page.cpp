@@ -42,8 +42,9 @@ std::vector<std::set<std::string>> forms_by_input(const std::string& op) {
     for (std::size_t k = 0; k < one.inputs.size(); ++k) {
       const auto input = static_cast<int>(k);
       if (view && view->input == input) forms[k].insert("view");
+      // Of all outer forms, that of a table alone has tokens in place of its right factor.
       if (found.has_outer_form(node, one.inputs, input))
-        forms[k].insert("outer");
+        forms[k].insert(op == "GatherData" ? "by token" : "outer");
       else
         forms[k].insert(found.passes_cotangent(node, one.inputs, input) ? "cotangent" : "explicit");
     }
