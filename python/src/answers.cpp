@@ -35,7 +35,7 @@ nb::tuple spectrum(const OptionalArray& kernel, const std::string& path, double 
                    const nb::object& progress) {
   run::SpectrumSpec spec;
   spec.kernel = kernel ? "the kernel" : path;
-  if (kernel) spec.kernel_array = from_python(*kernel, "kernel");
+  if (kernel) spec.kernel_array = lent_by_python(*kernel, "kernel");
   spec.relative_error = relative_error;
   if (labels) {
     spec.labels_file = "labels";

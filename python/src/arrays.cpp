@@ -27,6 +27,12 @@ DType type_of(const Given& given, const char* argument) {
                                  .expected = "real numbers: float64, float32, or integers", .cure = {}});
 }
 
+Shape shape_of(const Given& given) {
+  Shape shape;
+  for (std::size_t axis = 0; axis < given.ndim(); ++axis) shape.append(static_cast<Index>(given.shape(axis)));
+  return shape;
+}
+
 nb::dlpack::dtype type_for_python(DType type) {
   using Code = nb::dlpack::dtype_code;
   const auto bits = static_cast<std::uint8_t>(8 * bytes_of(type));
@@ -52,10 +58,13 @@ nb::object shared(const Array& array) {
 
 }  // namespace
 
+Array lent_by_python(const Given& given, const char* argument) {
+  return Array(type_of(given, argument), shape_of(given), static_cast<const std::byte*>(given.data()),
+               std::make_shared<const Given>(given));
+}
+
 Array from_python(const Given& given, const char* argument) {
-  Shape shape;
-  for (std::size_t axis = 0; axis < given.ndim(); ++axis) shape.append(static_cast<Index>(given.shape(axis)));
-  return Array(type_of(given, argument), shape, [&](std::span<std::byte> entries) {
+  return Array(type_of(given, argument), shape_of(given), [&](std::span<std::byte> entries) {
     if (!entries.empty()) std::memcpy(entries.data(), given.data(), entries.size());
   });
 }

@@ -43,7 +43,7 @@ nb::tuple product(const Model& model, const Given& x, bool forward, const nb::di
   spec.directions = forward ? "tangents" : "cotangents";
   for (const auto& [key, value] : directions) {
     const auto name = nb::cast<std::string>(key);
-    spec.direction_arrays.push_back({name, from_python(nb::cast<Given>(value), name.c_str())});
+    spec.direction_arrays.push_back({name, lent_by_python(nb::cast<Given>(value), name.c_str())});
   }
   spec.precision = precision_of(precision);
   spec.resources = resources(memory, threads);

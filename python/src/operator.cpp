@@ -10,6 +10,12 @@
 namespace tangra::python {
 namespace {
 
+/// An operator outlives the call, after which Python may write its arrays again.
+void keep(data::DataSpec& samples) {
+  const Array lent = *samples.array;
+  if (lent.shape().rank() > 0) samples.array = lent.rows(0, lent.shape()[0]);
+}
+
 /// run::Operator with the flag that stops it. One product at a time: a second thread waits.
 class KernelOperator {
  public:
@@ -50,7 +56,10 @@ void bind_operator(nb::module_& module) {
       .def("__init__", [](KernelOperator* self, const Model& model, const Given& x, const OptionalArray& x2,
                           const std::string& reduce, const OptionalArray& basis, const std::string& precision,
                           std::size_t memory, int threads, const nb::object& progress) {
-        new (self) KernelOperator(kernel_spec(model, x, x2, reduce, basis, precision, memory, threads), progress);
+        run::KernelSpec spec = kernel_spec(model, x, x2, reduce, basis, precision, memory, threads);
+        keep(spec.data);
+        if (spec.data2) keep(*spec.data2);
+        new (self) KernelOperator(spec, progress);
       }, nb::arg("model"), nb::arg("x"), nb::arg("x2").none(), nb::kw_only(), nb::arg("reduce"), nb::arg("basis").none(),
          nb::arg("precision"), nb::arg("memory"), nb::arg("threads"), nb::arg("progress").none())
       .def("apply", &KernelOperator::apply, nb::arg("x"), nb::sig("def apply(self, x: typing.Any) -> numpy.typing.NDArray[numpy.float64]"))

@@ -2,7 +2,7 @@
 
 namespace tangra::python {
 
-data::DataSpec data_of(const Given& x, const char* name) { return {.source = name, .array = from_python(x, name)}; }
+data::DataSpec data_of(const Given& x, const char* name) { return {.source = name, .array = lent_by_python(x, name)}; }
 
 data::DataSpec data_of(const Given& x, const char* name, const OptionalArray& labels, const char* labels_name) {
   data::DataSpec spec = data_of(x, name);

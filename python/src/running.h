@@ -30,6 +30,7 @@ T choose(const std::string& text, const char* argument, std::initializer_list<st
                                  .expected = "one of " + names, .cure = {}});
 }
 
+/// The samples as they lie in Python's memory.
 data::DataSpec data_of(const Given& x, const char* name);
 /// With labels, where there are some.
 data::DataSpec data_of(const Given& x, const char* name, const OptionalArray& labels, const char* labels_name);

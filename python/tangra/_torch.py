@@ -78,6 +78,8 @@ def _torch() -> Any:
         import torch.onnx
     except ImportError as error:
         raise ImportError(f"from_torch needs the packages torch (2.5 or newer) and onnxscript: {error}") from error
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 5):
+        raise ImportError(f"from_torch needs torch 2.5 or newer; this is {torch.__version__}. tangra.load reads its .onnx files")
     return torch
 
 

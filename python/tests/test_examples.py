@@ -24,5 +24,8 @@ def test_example(name, tmp_path):
 
 
 def test_every_example_is_in_the_documentation():
-    pages = (EXAMPLES.parent / "docs" / "python.md").read_text()
-    assert all(f"examples/{path.name}" in pages for path in EXAMPLES.glob("*.py"))
+    docs = EXAMPLES.parent / "docs"
+    overview = (docs / "python.md").read_text()
+    for path in EXAMPLES.glob("*.py"):
+        assert f"examples/{path.stem}.md" in overview
+        assert f"examples/{path.name}" in (docs / "examples" / f"{path.stem}.md").read_text()

@@ -99,7 +99,22 @@ def test_parts_add_up(model64, x):
     np.testing.assert_allclose(kernel.parts["0"] + kernel.parts["1"], kernel.values, rtol=1e-14)
 
 
+class Foreign:
+    """An array of another library, as JAX's and torch's are: DLPack and nothing else."""
+
+    def __init__(self, array):
+        self._array = array
+
+    def __dlpack__(self, **arguments):
+        return self._array.__dlpack__(**arguments)
+
+    def __dlpack_device__(self):
+        return self._array.__dlpack_device__()
+
+
 @pytest.mark.parametrize("change", [
+    Foreign,
+    lambda x: Foreign(np.asfortranarray(x)),
     lambda x: x.astype(">f8"),
     lambda x: np.asfortranarray(x),
     lambda x: np.repeat(x, 2, axis=0)[::2],
@@ -242,6 +257,26 @@ def test_threads_of_python(model64, x):
     for worker in workers:
         worker.join()
     assert len(results) == 40 and all(results)
+
+
+def test_the_lock_is_released():
+    """Another thread goes on meanwhile."""
+    model = tangra.chain("Chain(Dense(60 => 200, tanh), Dense(200 => 10))")
+    x = np.random.default_rng(0).normal(size=(3000, 60))
+    ticks, done = [], threading.Event()
+
+    def tick():
+        while not done.wait(0.001):
+            ticks.append(time.monotonic())
+
+    other = threading.Thread(target=tick)
+    other.start()
+    start = time.monotonic()
+    model.kernel(x, reduce="trace")
+    end = time.monotonic()
+    done.set()
+    other.join()
+    assert sum(start < moment < end for moment in ticks) > 5
 
 
 def test_after_a_fork(model64, x):

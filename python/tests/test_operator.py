@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -33,6 +35,17 @@ def test_cg_solves(model64, x):
     solution, failed = linalg.cg(operator + ridge, np.ones(5), rtol=1e-12)
     assert failed == 0
     np.testing.assert_allclose(model64.kernel(x, reduce="trace").values @ solution + 0.1 * solution, np.ones(5), atol=1e-9)
+
+
+def test_lobpcg(model64):
+    random = np.random.default_rng(5)
+    operator = model64.operator(random.normal(size=(40, 6)), reduce="full")
+    dense = operator @ np.eye(120)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that it stopped at rounding, before its own tolerance
+        values, vectors = linalg.lobpcg(operator, random.normal(size=(120, 4)), largest=True, maxiter=200, tol=1e-9)
+    np.testing.assert_allclose(np.sort(values), np.linalg.eigvalsh(dense)[-4:], rtol=1e-8)
+    np.testing.assert_allclose(dense @ vectors, vectors * values, atol=1e-6 * values.max())
 
 
 def test_a_basis(model64, x):

@@ -7,7 +7,7 @@ import copy
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", reason="torch is not installed")
+torch = pytest.importorskip("torch", minversion="2.5", reason="torch 2.5 or newer is not installed")
 pytest.importorskip("onnxscript", reason="onnxscript is not installed")
 import tangra  # noqa: E402
 
@@ -248,3 +248,16 @@ def test_tensors_as_samples():
     model = tangra.from_torch(module, x)
     np.testing.assert_array_equal(model(x.requires_grad_()), model(x.detach().numpy()))
     np.testing.assert_allclose(model(x), module(x).detach().numpy(), rtol=1e-12)
+
+
+def test_support_vectors_of_a_module():
+    """A network from PyTorch as the kernel of an estimator."""
+    pytest.importorskip("sklearn", reason="scikit-learn is not installed")
+    from sklearn.svm import SVC
+
+    module = nn.Sequential(nn.Linear(6, 32), nn.ReLU(), nn.Linear(32, 1)).double()
+    x = torch.randn(60, 6).double()
+    model = tangra.from_torch(module, x[:2])
+    labels = (x[:, 0] * x[:, 1] > 0).numpy()
+    machine = SVC(kernel=lambda a, b: model.kernel(a, b).values, C=1e3).fit(x.numpy(), labels)
+    assert machine.score(x.numpy(), labels) > 0.9

@@ -44,6 +44,11 @@ class Array {
   Array(DType type, Shape shape, Fill&& fill) : Array(type, std::move(shape)) {
     std::forward<Fill>(fill)(std::span<std::byte>(allocated(), bytes()));
   }
+  /// Entries in memory that `owner` keeps alive and that nobody writes meanwhile, aligned as the type asks for.
+  Array(DType type, Shape shape, const std::byte* entries, std::shared_ptr<const void> owner) : Array(type, std::move(shape)) {
+    owner_ = std::move(owner);
+    data_ = entries;
+  }
   template <class T>
   explicit Array(const Tensor<T>& tensor) : Array(tensor.clone()) {}
   /// Takes the tensor's memory over.
@@ -69,6 +74,12 @@ class Array {
   /// The entries converted to T (float or double), rounded to nearest where T is narrower.
   template <class T>
   Tensor<T> converted() const;
+  /// The entries in T (float or double): the same memory where that is the array's type, else converted().
+  template <class T>
+  std::shared_ptr<const Tensor<T>> tensor() const {
+    if (type_ == dtype_of<T>()) return Tensor<T>::borrowed(shape_, as<T>().data(), owner_);
+    return std::make_shared<const Tensor<T>>(converted<T>());
+  }
 
   /// The same entries under another shape with as many elements.
   Array reshaped(Shape shape) const;

@@ -40,7 +40,7 @@ MatrixView<T> matrix(T* data, Index rows, Index columns) {
 /// Tells the system that a large allocation will be written as a whole; does nothing for a small one.
 void advise_large_pages(void* memory, std::size_t bytes);
 
-/// Owns a row-major array, aligned to 64 bytes. Moving is cheap, copying is asked for by name (clone).
+/// Owns a row-major array, aligned to 64 bytes (but see borrowed()). Moving is cheap, copying is asked for by name (clone).
 template <class T>
 class Tensor {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -53,6 +53,19 @@ class Tensor {
   }
   /// Unwritten memory of this shape, for code that writes every entry.
   static Tensor uninitialized(Shape shape) { return Tensor(std::move(shape), Uninitialized{}); }
+
+  /// A tensor to read whose entries lie in memory that `owner` keeps alive, aligned to T only.
+  static std::shared_ptr<const Tensor> borrowed(Shape shape, const T* entries, std::shared_ptr<const void> owner) {
+    struct Kept {
+      Tensor tensor;
+      std::shared_ptr<const void> owner;
+    };
+    auto kept = std::make_shared<Kept>(Kept{{}, std::move(owner)});
+    kept->tensor.size_ = shape.elements();
+    kept->tensor.shape_ = std::move(shape);
+    kept->tensor.data_ = {const_cast<T*>(entries), Free{.owns = false}};  // const again from the next line on
+    return {kept, &kept->tensor};
+  }
 
   Tensor clone() const {
     Tensor copy(shape_, Uninitialized{});
@@ -80,7 +93,10 @@ class Tensor {
  private:
   struct Uninitialized {};
   struct Free {
-    void operator()(T* memory) const { ::operator delete[](memory, std::align_val_t{64}); }
+    bool owns = true;
+    void operator()(T* memory) const {
+      if (owns) ::operator delete[](memory, std::align_val_t{64});
+    }
   };
   Tensor(Shape shape, Uninitialized) : shape_(std::move(shape)), size_(shape_.elements()) {
     data_.reset(static_cast<T*>(::operator new[](bytes(), std::align_val_t{64})));

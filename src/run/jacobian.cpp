@@ -60,7 +60,7 @@ class JacobianRun {
         inputs_(taken_inputs<T>(loaded, session)),
         of_(find_value(graph_, spec.of, "--of")),
         targets_(find_targets(graph_, spec.wrt)),
-        samples_(inputs_.shape()[0]),
+        samples_(inputs_->shape()[0]),
         outputs_(graph_.shape(of_).elements()),
         directions_(spec.input_form == InputForm::summed ? 1 : outputs_) {}
 
@@ -74,7 +74,7 @@ class JacobianRun {
       context_.report("differentiating", static_cast<double>(begin), static_cast<double>(samples_));
       const Index end = std::min(samples_, begin + block);
       std::vector<Tensor<T>> own;
-      own.push_back(differentiate::rows_of(inputs_, begin, end));
+      own.push_back(differentiate::rows_of(*inputs_, begin, end));
       const auto activations = differentiate::forward(program_, std::move(own), context_);
       differentiate::require_finite(program_, activations, of_, begin);
       std::ranges::copy(activations[of_], output_.data() + begin * outputs_);
@@ -260,7 +260,7 @@ class JacobianRun {
   ArraysResult& result_;
   const Graph& graph_;
   differentiate::Program<T> program_;
-  Tensor<T> inputs_;
+  SharedSamples<T> inputs_;
   ValueId of_;
   Targets targets_;
   Index samples_;

@@ -14,7 +14,8 @@ Tensor<T> outputs_of(const OutputsSpec& spec, Loaded& loaded, Session& session) 
   const Context& context = session.context();
   const Graph& graph = *loaded.graph;
   const differentiate::Program<T> program(loaded.graph, context);
-  const Tensor<T> inputs = taken_inputs<T>(loaded, session);
+  const SharedSamples<T> shared = taken_inputs<T>(loaded, session);
+  const Tensor<T>& inputs = *shared;
   const ValueId of = find_value(graph, spec.of, "--of");
   const Index samples = inputs.shape()[0];
   const Index size = graph.shape(of).elements();

@@ -61,7 +61,8 @@ Tensor<T> push(const ProductSpec& spec, Loaded& loaded, Session& session) {
   const Graph& graph = *loaded.graph;
   const Context& context = session.context();
   const differentiate::Program<T> program(loaded.graph, context);
-  const Tensor<T> inputs = taken_inputs<T>(loaded, session);
+  const SharedSamples<T> shared = taken_inputs<T>(loaded, session);
+  const Tensor<T>& inputs = *shared;
   const Index samples = inputs.shape()[0];
   std::map<ValueId, Tensor<T>> tangents;
   const std::vector<NamedArray> arrays = tangents_of(spec);
@@ -107,7 +108,8 @@ std::vector<NamedArray> pull(const ProductSpec& spec, Loaded& loaded, Session& s
   const Graph& graph = *loaded.graph;
   const Context& context = session.context();
   const differentiate::Program<T> program(loaded.graph, context);
-  const Tensor<T> inputs = taken_inputs<T>(loaded, session);
+  const SharedSamples<T> shared = taken_inputs<T>(loaded, session);
+  const Tensor<T>& inputs = *shared;
   const Index samples = inputs.shape()[0];
   const ValueId of = find_value(graph, "output", "MODEL");
   const Array array = cotangents_of(spec);

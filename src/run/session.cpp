@@ -149,27 +149,27 @@ Loaded load_second(const Loaded& first, const data::DataSpec& data) {
 }
 
 template <class T>
-Tensor<T> samples_in(const Loaded& loaded) {
-  Tensor<T> samples = loaded.inputs.converted<T>();
+SharedSamples<T> samples_in(const Loaded& loaded) {
+  SharedSamples<T> samples = loaded.inputs.tensor<T>();
   if (std::is_same_v<T, double> || loaded.inputs.type() == dtype_of<T>()) return samples;
-  const auto bad = std::ranges::find_if_not(samples, [](T value) { return std::isfinite(value); });
-  if (bad == samples.end()) return samples;
-  const Index at = bad - samples.begin();
-  const Index features = samples.size() / loaded.inputs.shape()[0];
+  const auto bad = std::ranges::find_if_not(*samples, [](T value) { return std::isfinite(value); });
+  if (bad == samples->end()) return samples;
+  const Index at = bad - samples->begin();
+  const Index features = samples->size() / loaded.inputs.shape()[0];
   throw Error(ErrorKind::input, {.what = "an input is beyond what float32 can hold",
                                  .where = loaded.data.name + ", sample " + std::to_string(at / features) + ", value " +
                                           std::to_string(at % features),
                                  .got = "infinity or NaN in float32", .expected = "at most 3.4e38",
                                  .cure = "Take another --scale or --normalize, or --precision float64"});
 }
-template Tensor<float> samples_in<float>(const Loaded&);
-template Tensor<double> samples_in<double>(const Loaded&);
-
+template SharedSamples<float> samples_in<float>(const Loaded&);
+template SharedSamples<double> samples_in<double>(const Loaded&);
 
 template <class T>
-Tensor<T> taken_inputs(Loaded& loaded, Session& session) {
-  const auto bytes = static_cast<std::size_t>(loaded.inputs.size()) * sizeof(T);
-  Tensor<T> inputs;
+SharedSamples<T> taken_inputs(Loaded& loaded, Session& session) {
+  const bool shared = loaded.inputs.type() == dtype_of<T>();
+  const auto bytes = shared ? 0 : static_cast<std::size_t>(loaded.inputs.size()) * sizeof(T);
+  SharedSamples<T> inputs;
   {
     const Reservation memory(session.context().memory, bytes,
                              "the samples in " + std::string(name_of(dtype_of<T>())) + " (--n takes fewer)");
@@ -180,9 +180,8 @@ Tensor<T> taken_inputs(Loaded& loaded, Session& session) {
   session.count_resident();
   return inputs;
 }
-template Tensor<float> taken_inputs<float>(Loaded&, Session&);
-template Tensor<double> taken_inputs<double>(Loaded&, Session&);
-
+template SharedSamples<float> taken_inputs<float>(Loaded&, Session&);
+template SharedSamples<double> taken_inputs<double>(Loaded&, Session&);
 
 ValueId find_value(const Graph& graph, const std::string& name, const std::string& option) {
   const ValueId value = name == "output" ? graph.outputs.front() : graph.find_value(name);

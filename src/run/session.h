@@ -56,12 +56,16 @@ Loaded load(const load::ModelSpec& model, const data::DataSpec& data);
 /// A second set for the same network.
 Loaded load_second(const Loaded& first, const data::DataSpec& data);
 
+/// [N, input]; where the data have the type of the computation already, the memory that they are in.
+template <class T>
+using SharedSamples = std::shared_ptr<const Tensor<T>>;
+
 /// samples_in(), after which those of the data set are given back and what is resident is counted anew. Throws
 /// Error(memory) too.
 template <class T>
-Tensor<T> taken_inputs(Loaded& loaded, Session& session);
-extern template Tensor<float> taken_inputs<float>(Loaded&, Session&);
-extern template Tensor<double> taken_inputs<double>(Loaded&, Session&);
+SharedSamples<T> taken_inputs(Loaded& loaded, Session& session);
+extern template SharedSamples<float> taken_inputs<float>(Loaded&, Session&);
+extern template SharedSamples<double> taken_inputs<double>(Loaded&, Session&);
 
 /// Processor and number of cores.
 std::string machine();
@@ -69,7 +73,7 @@ std::string machine();
 ModelSummary summarise(const Graph& graph, const std::string& text);
 /// The samples in the type of the computation. Throws Error(input) for one that T cannot hold.
 template <class T>
-Tensor<T> samples_in(const Loaded& loaded);
+SharedSamples<T> samples_in(const Loaded& loaded);
 /// The value that "output" or a name means. Throws Error(usage), listing the names, where there is none, and
 /// Error(unsupported) where it depends on no sample.
 ValueId find_value(const Graph& graph, const std::string& name, const std::string& option);

@@ -31,7 +31,7 @@ VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller) {
                                                         ? DType::float64
                                                         : compute_type(spec.precision, *loaded.graph)};
   const verify::Problem problem =
-      verify::problem_of(loaded.graph, samples_in<double>(loaded), find_value(*loaded.graph, "output", "MODEL"),
+      verify::problem_of(loaded.graph, samples_in<double>(loaded)->clone(), find_value(*loaded.graph, "output", "MODEL"),
                          kernel::parse_reduction(spec.reduce));
   VerifyRunResult result;
   result.model = loaded.model;

@@ -246,6 +246,25 @@ TEST(Load, TakesLabelsForAllOrForTheSelected) {
   }
 }
 
+TEST(Load, TakesLabelsInMemory) {
+  const Array x = counting(DType::float32, Shape{5, 2});
+  const auto labels = [&](const Array& given) {
+    return load({.source = "x", .samples = Range{2, 5}, .labels_file = "y", .array = x, .labels_array = given}).labels;
+  };
+  EXPECT_EQ(labels(counting(DType::int64, Shape{5})), (std::vector<Index>{2, 3, 4}));
+  EXPECT_EQ(labels(counting(DType::int32, Shape{3})), (std::vector<Index>{0, 1, 2}));
+  EXPECT_EQ(take_labels(counting(DType::int32, Shape{3}), "y", 3), (std::vector<Index>{0, 1, 2}));
+  const Error error = test::error_of([&] { labels(counting(DType::int32, Shape{4})); });
+  EXPECT_EQ(error.kind(), ErrorKind::input);
+  EXPECT_EQ(error.complaint().where, "y");
+  EXPECT_EQ(test::error_of([&] { labels(floats(Shape{3}, {0, -1, 1})); }).kind(), ErrorKind::input);
+}
+
+TEST(Load, SamplesInMemoryAreNotCopied) {
+  const Array x = counting(DType::float64, Shape{5, 2});
+  EXPECT_EQ(load({.source = "x", .array = x}).inputs.data(), x.data());
+}
+
 TEST(Load, TellsDataApartByTheFingerprint) {
   const test::TemporaryFolder folder;
   const std::string a = write(folder, "a.npy", counting(DType::float32, Shape{6, 2}));

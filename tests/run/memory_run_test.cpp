@@ -1,6 +1,8 @@
 // Networks, samples and directions in memory give the bits that they give from files.
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "support/networks.h"
@@ -9,6 +11,7 @@
 #include "tangra/formats/npy.h"
 #include "tangra/formats/npz.h"
 #include "tangra/run/run.h"
+#include "tangra/run/training.h"
 
 namespace tangra::run {
 namespace {
@@ -106,6 +109,84 @@ TEST(RunInMemory, SpectraOfAnArray) {
   EXPECT_EQ(one.spectrum.eigenvalues, other.spectrum.eigenvalues);
   EXPECT_EQ(one.spectrum.rounding_bound, other.spectrum.rounding_bound);
   EXPECT_GT(array.relative_error, 0);
+}
+
+TEST(RunInMemory, PredictionsOfTargets) {
+  const Sources from;
+  const std::string targets = (from.folder.path() / "T.npy").string();
+  PredictSpec file, memory;
+  file.model = from.file_model;
+  memory.model = from.model;
+  file.train = file.test = from.file_data;
+  memory.train = memory.test = from.data;
+  file.reduce = memory.reduce = "mean";
+  file.ridges = memory.ridges = {0.5};
+  memory.targets = "targets";
+  memory.targets_array = random_array({5, 2}, 4);
+  file.targets = targets;
+  formats::write_npy(targets, *memory.targets_array);
+  expect_same_bits(run_predict(memory).arrays, run_predict(file).arrays);
+  memory.targets_array = random_array({4, 2}, 4);
+  const Error error = test::error_of([&] { run_predict(memory); });
+  EXPECT_EQ(error.kind(), ErrorKind::input);
+  EXPECT_EQ(error.complaint().where, "targets");
+}
+
+Array labels_of(std::initializer_list<std::int64_t> entries) {
+  Tensor<std::int64_t> labels(Shape{static_cast<Index>(entries.size())});
+  std::ranges::copy(entries, labels.begin());
+  return Array(std::move(labels));
+}
+
+TEST(RunInMemory, TrainingGivesWeightsAndOutputs) {
+  const Sources from;
+  const Array labels = labels_of({0, 1, 2, 1, 0});
+  const std::string weights = (from.folder.path() / "W.npz").string();
+  TrainSpec train;
+  train.model = from.model;
+  train.data = from.data;
+  train.data.labels_file = "labels";
+  train.data.labels_array = labels;
+  train.optimizer.rate = 0.1;
+  train.epochs = 3;
+  const TrainResult in_memory = run_train(train);
+  train.out = weights;
+  EXPECT_TRUE(run_train(train).weights.empty());
+  const formats::NamedArrays written = formats::read_npz(weights);
+  ASSERT_EQ(in_memory.weights.size(), 4U);
+  for (const NamedArray& one : in_memory.weights) {
+    const auto found = std::ranges::find(written, one.name, &std::pair<std::string, Array>::first);
+    ASSERT_NE(found, written.end()) << one.name;
+    expect_same_bits({one}, {{found->first, found->second}});
+  }
+  LineariseSpec linearise;
+  linearise.model = from.model;
+  linearise.data = linearise.test = train.data;
+  linearise.steps = 4;
+  const LineariseResult result = run_linearise(linearise);
+  ASSERT_EQ(result.arrays.size(), 5U);
+  EXPECT_EQ(result.arrays[1].array.shape(), (Shape{static_cast<Index>(result.moments.size()), 5, 3}));
+  linearise.out = (from.folder.path() / "L.npz").string();
+  EXPECT_TRUE(run_linearise(linearise).arrays.empty());
+}
+
+TEST(RunInMemory, SpectraKeepTheirVectors) {
+  SpectrumSpec spec;
+  spec.kernel = "a kernel";
+  Tensor<double> kernel(Shape{3, 3});
+  for (const Index i : {0, 1, 2}) kernel[4 * i] = static_cast<double>(i + 1);
+  spec.kernel_array = Array(std::move(kernel));
+  EXPECT_EQ(run_spectrum(spec).spectrum.vectors.size(), 0);
+  spec.vectors = true;
+  spec.labels_file = "labels";
+  spec.labels_array = labels_of({0, 1, 1});
+  const SpectrumResult result = run_spectrum(spec);
+  ASSERT_EQ(result.spectrum.vectors.shape(), (Shape{3, 3}));
+  EXPECT_EQ(std::abs(result.spectrum.vectors[2]), 1);  // of the largest eigenvalue, 3
+  ASSERT_TRUE(result.labels.has_value());
+  EXPECT_EQ(result.labels->classes, 2);
+  spec.labels_array = labels_of({0, 1});
+  EXPECT_EQ(test::error_of([&] { run_spectrum(spec); }).complaint().where, "labels");
 }
 
 TEST(RunInMemory, BytesAreTakenAsTheyAre) {

@@ -38,9 +38,9 @@ class Computation {
   }
 
   Prediction plan() {
-    const differentiate::NetworkFactors<T> rows(program_, rows_, job_.of, job_.seeds(), context_);
+    const differentiate::NetworkFactors<T> rows(program_, *rows_, job_.of, job_.seeds(), context_);
     std::optional<differentiate::NetworkFactors<T>> columns;
-    if (job_.columns != nullptr) columns.emplace(program_, columns_, job_.of, job_.seeds(), context_);
+    if (job_.columns != nullptr) columns.emplace(program_, *columns_, job_.of, job_.seeds(), context_);
     result_.method = job_.spec.method == Method::jacobian ? "jacobian" : "structured";
     const kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr, .layout = job_.lowered.layout,
                                        .parts = parts_, .sizes = sizes_, .divisor = job_.lowered.divisor,
@@ -89,12 +89,12 @@ class Computation {
   void compute() {
     result_.method = "structured";
     if (!job_.spec.conjugate.empty()) return conjugate();
-    const differentiate::NetworkFactors<T> rows(program_, rows_, job_.of, job_.seeds(), context_);
+    const differentiate::NetworkFactors<T> rows(program_, *rows_, job_.of, job_.seeds(), context_);
     std::optional<differentiate::NetworkFactors<T>> columns;
     std::optional<differentiate::FactorsOfBoth<T>> both;
     if (job_.columns != nullptr) {
-      columns.emplace(program_, columns_, job_.of, job_.seeds(), context_);
-      both.emplace(program_, rows_, columns_, job_.of, job_.seeds(), context_);
+      columns.emplace(program_, *columns_, job_.of, job_.seeds(), context_);
+      both.emplace(program_, *rows_, *columns_, job_.of, job_.seeds(), context_);
     }
     kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr,
                                  .both = both ? both->get() : nullptr, .layout = job_.lowered.layout,
@@ -142,8 +142,8 @@ class Computation {
     return seconds / static_cast<double>(count * context_.pool.size());
   }
 
-  Index row_count() const { return rows_.shape()[0]; }
-  Index column_count() const { return job_.columns != nullptr ? columns_.shape()[0] : row_count(); }
+  Index row_count() const { return rows_->shape()[0]; }
+  Index column_count() const { return job_.columns != nullptr ? columns_->shape()[0] : row_count(); }
 
   std::optional<factors::Order> asked_order() const {
     return job_.spec.method == Method::jacobian ? std::optional(factors::Order::explicit_rows) : std::nullopt;
@@ -241,9 +241,9 @@ class Computation {
   }
 
   void conjugate() {
-    const differentiate::ActivationFactors<T> rows(program_, rows_, job_.of, context_);
+    const differentiate::ActivationFactors<T> rows(program_, *rows_, job_.of, context_);
     std::optional<differentiate::ActivationFactors<T>> columns;
-    if (job_.columns != nullptr) columns.emplace(program_, columns_, job_.of, context_);
+    if (job_.columns != nullptr) columns.emplace(program_, *columns_, job_.of, context_);
     const kernel::Parts parts{.names = {"total"}, .part_of = {0}, .with_total = false};
     const kernel::Assembly<T> assembly{.rows = &rows, .columns = columns ? &*columns : nullptr, .layout = {}, .parts = parts,
                                        .sizes = {graph_.shape(job_.of).elements()}, .divisor = 1,
@@ -312,7 +312,7 @@ class Computation {
   /// Columns one sample at a time; see differentiate::KernelProducts.
   void products() {
     result_.method = "product";
-    const differentiate::KernelProducts<T> product(program_, rows_, job_.of, job_.seeds(), context_);
+    const differentiate::KernelProducts<T> product(program_, *rows_, job_.of, job_.seeds(), context_);
     const factors::RowLayout layout = job_.lowered.layout;
     result_.shape = job_.lowered.kernel_shape(row_count(), column_count());
     result_.axes = job_.lowered.kernel_axes();
@@ -330,7 +330,7 @@ class Computation {
       for (std::size_t part = 0; part < parts_.names.size(); ++part) {
         std::vector<bool> chosen;
         for (const int own : parts_.part_of) chosen.push_back(own == static_cast<int>(part));
-        const Tensor<T> column = product.columns(job_.columns != nullptr ? columns_ : rows_, j, chosen);
+        const Tensor<T> column = product.columns(job_.columns != nullptr ? *columns_ : *rows_, j, chosen);
         add_column(column, layout, j, height, width, parts[part]);
         if (parts_.with_total) add_column(column, layout, j, height, width, parts.back());
       }
@@ -392,8 +392,8 @@ class Computation {
     const differentiate::Program<double> reference(job_.rows.graph, context_);
     const differentiate::Basis seeds = job_.seeds();
     std::optional<verify::SecondSet> second;
-    if (job_.columns != nullptr) second.emplace(verify::SecondSet{.inputs = columns_, .basis = seeds});
-    result_.measured_error = verify::measure_error(program_, reference, rows_, job_.of, job_.lowered, seeds, context_,
+    if (job_.columns != nullptr) second.emplace(verify::SecondSet{.inputs = *columns_, .basis = seeds});
+    result_.measured_error = verify::measure_error(program_, reference, *rows_, job_.of, job_.lowered, seeds, context_,
                                                    second ? &*second : nullptr);
     session_.step("measured error");
   }
@@ -404,8 +404,8 @@ class Computation {
   KernelResult& result_;
   const Graph& graph_;
   differentiate::Program<T> program_;
-  Tensor<T> rows_;
-  Tensor<T> columns_;
+  SharedSamples<T> rows_;
+  SharedSamples<T> columns_;
   kernel::Parts parts_;
   std::vector<Index> sizes_;
   std::unique_ptr<kernel::TileStore<T>> file_;  ///< the kernel's file until it is complete

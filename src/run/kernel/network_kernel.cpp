@@ -15,10 +15,10 @@ class TypedOperator final : public NetworkOperator {
   TypedOperator(const KernelJob& job, const Context& context)
       : program_(job.rows.graph, context),
         inputs_(samples_in<T>(job.rows)),
-        rows_(program_, inputs_, job.of, job.seeds(), context) {
+        rows_(program_, *inputs_, job.of, job.seeds(), context) {
     if (job.columns != nullptr) {
       other_inputs_ = samples_in<T>(*job.columns);
-      columns_.emplace(program_, other_inputs_, job.of, job.seeds(), context);
+      columns_.emplace(program_, *other_inputs_, job.of, job.seeds(), context);
     }
     kernel::OperatorSpec<T> spec{.rows = &rows_, .columns = columns_ ? &*columns_ : nullptr, .layout = job.lowered.layout,
                                  .plane = 0, .sizes = {}, .divisor = job.lowered.divisor};
@@ -29,8 +29,8 @@ class TypedOperator final : public NetworkOperator {
 
  private:
   differentiate::Program<T> program_;
-  Tensor<T> inputs_;
-  Tensor<T> other_inputs_;
+  SharedSamples<T> inputs_;
+  SharedSamples<T> other_inputs_;
   differentiate::NetworkFactors<T> rows_;
   std::optional<differentiate::NetworkFactors<T>> columns_;
   std::optional<kernel::KernelOperator<T>> operator_;
@@ -40,7 +40,8 @@ template <class T>
 Tensor<double> outputs_in(const Loaded& loaded, ValueId of, const Context& context) {
   constexpr Index block = 256;
   const differentiate::Program<T> program(loaded.graph, context);
-  const Tensor<T> inputs = samples_in<T>(loaded);
+  const SharedSamples<T> shared = samples_in<T>(loaded);
+  const Tensor<T>& inputs = *shared;
   const Index samples = inputs.shape()[0], outputs = loaded.graph->shape(of).elements();
   Tensor<double> result = Tensor<double>::uninitialized(Shape{samples, outputs});
   for (Index begin = 0; begin < samples; begin += block) {

@@ -129,7 +129,7 @@ train::Samples<T> labelled_samples(const Loaded& loaded, const train::Loss& loss
     throw Error(ErrorKind::input, {.what = "training needs labels, and the data have none", .where = loaded.data.name, .got = {},
                                    .expected = "one class for each sample", .cure = "Name a file of them with --labels"});
   }
-  train::Samples<T> samples{.inputs = samples_in<T>(loaded), .labels = *loaded.data.labels};
+  train::Samples<T> samples{.inputs = samples_in<T>(loaded)->clone(), .labels = *loaded.data.labels};
   if (samples.count() == 0) {
     throw Error(ErrorKind::input, {.what = "there are no samples", .where = loaded.data.name, .got = "0",
                                    .expected = "1 or more", .cure = {}});
