@@ -122,9 +122,8 @@ class SpectrumRun {
     } else if (!spec_.labels_file.empty()) {
       labels_ = data::load_labels(spec_.labels_file, n / outputs_);
     } else {
-      labels_ = spec_.labels;
+      result_.labels_note = "no labels were given";
     }
-    if (!labels_) result_.labels_note = "no labels were given";
     options_.errors.storage_epsilon = type == DType::float64 ? 0x1p-53 : 0x1p-24;
     return n;
   }
