@@ -68,7 +68,7 @@ fetch_vega() {
   [[ -x "$python" ]] || python=python3
   mkdir -p "$vega"
   if "$python" -m venv "$vega/python" >"$vega/log" 2>&1 &&
-    "$vega/python/bin/pip" install --quiet --disable-pip-version-check 'vl-convert-python>=1.7,<2' >>"$vega/log" 2>&1 &&
+    "$vega/python/bin/pip" install --quiet --disable-pip-version-check --retries 2 --timeout 20 'vl-convert-python>=1.7,<2' >>"$vega/log" 2>&1 &&
     "$vega/python/bin/python" - >"$vega/vega.js.part" 2>>"$vega/log" <<'END'; then
 import vl_convert
 print(vl_convert.javascript_bundle("window.vegaEmbed = vegaEmbed;"))

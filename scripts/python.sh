@@ -11,7 +11,7 @@
 #   --jobs N   as many compilers at a time (default: one for each core)
 #
 # The module is built in build/default, from the library that the C++ tests use. Tests on PyTorch run where PYTHON has torch
-# and onnxscript, and are skipped with a message elsewhere.
+# and onnxscript, and are skipped with a message elsewhere. Exit code 77: pip could not bring the packages.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
@@ -49,7 +49,10 @@ if ((${#packages[@]})); then
   python3 -c 'import ensurepip, os, sysconfig, venv; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
     scripts/install.sh --python
   [[ -x "$venv/bin/python" ]] || python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check "${packages[@]}"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 2 --timeout 20 "${packages[@]}" || {
+    echo "python.sh: pip could not bring ${packages[*]}" >&2
+    exit 77
+  }
 fi
 if [[ -z "${PYTHON:-}" ]]; then
   PYTHON=python3

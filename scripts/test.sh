@@ -74,8 +74,13 @@ build_and_test "$default" build/default --target all all_verify_interface_header
 if [[ "$python" == yes ]]; then
   echo
   echo "== Python: build and test"
-  scripts/python.sh --quick --jobs "$jobs" | tee build/default/pytest-output.txt
-  summaries+=("python: $(tail -1 build/default/pytest-output.txt)")
+  status=0
+  scripts/python.sh --quick --jobs "$jobs" | tee build/default/pytest-output.txt || status=$?
+  case $status in
+    0) summaries+=("python: $(tail -1 build/default/pytest-output.txt)") ;;
+    77) summaries+=("python: not tested, its packages could not be had") ;;
+    *) exit "$status" ;;
+  esac
 fi
 if [[ "$quick" == no ]]; then
   build_and_test asan-ubsan build/asan-ubsan --label-exclude slow

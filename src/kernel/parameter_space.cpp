@@ -28,6 +28,11 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
   Tensor<T> result(Shape{count, count});
   constexpr Index block_samples = 64;
   constexpr Index strip = 256;
+  // Of a block: all explicit rows, those of one parameter, and what a sweep works in.
+  const Index largest = assembly.sizes.empty() ? 0 : *std::ranges::max_element(assembly.sizes);
+  const auto row_bytes = static_cast<std::size_t>((count + largest) * source.directions()) * sizeof(T);
+  const auto at_once = static_cast<std::size_t>(std::min(block_samples, source.samples()));
+  const Reservation rows_memory(context.memory, at_once * (row_bytes + source.bytes_per_sample()), "explicit rows of a block of samples");
   for (Index begin = 0; begin < source.samples(); begin += block_samples) {
     context.check_cancelled();
     context.report("contracting", static_cast<double>(begin), static_cast<double>(source.samples()));
