@@ -145,6 +145,16 @@ TEST(OnnxApart, AJointNeedsTheSamplesInAllItsParts) {
   EXPECT_NO_THROW(loaded(joined(1).bytes()));
 }
 
+TEST(OnnxApart, ZerosForEachSampleAddNoSamples) {
+  const auto added = [](Index rows) {
+    File file = scaled().node("Shape", {"x"}, {"s"}).node("ConstantOfShape", {"s"}, {"z"});
+    file.initializer(weights("p", {rows, 4})).node("Add", {"z", "p"}, {"c"}).node("Mul", {"a", "c"}, {"y"});
+    return file.output("y");
+  };
+  expect_apart(added(1), {3, 4}, 0, 0);
+  expect_refused(added(3), "entries of its own", "N_c");
+}
+
 TEST(OnnxApart, ASizeAlongTheSamplesIsTheirNumber) {
   const auto resized = [](const Axis& samples, Index number) {
     File file = File().input("x", {samples, 2, 2, 2}).initializer(integers("sizes", {4}, {number, 2, 4, 4}));
