@@ -92,6 +92,7 @@ class Network {
       const auto found = decisions_.find(initializer.name);
       if (found == decisions_.end()) continue;
       const Decision& decision = found->second;
+      if (decision.kind == Decision::Kind::tied) continue;
       Fact fact = folded_fact(initializer.data, initializer.data);
       if (decision.kind != Decision::Kind::constant) {
         fact.folded = nullptr;
@@ -108,6 +109,23 @@ class Network {
       fact.initializer = &initializer;
       facts_[initializer.name] = std::move(fact);
     }
+    for (const Initializer& initializer : model_.initializers) {
+      const auto found = decisions_.find(initializer.name);
+      if (found != decisions_.end() && found->second.kind == Decision::Kind::tied)
+        add_tied(initializer, found->second);
+    }
+  }
+
+  /// A parameter under a second name, perhaps transposed.
+  void add_tied(const Initializer& initializer, const Decision& decision) {
+    Fact fact = facts_.at(decision.same_as);
+    fact.shape = initializer.data.shape();
+    fact.initializer = &initializer;
+    if (decision.transposed) {
+      fact.id = assembly_.builder.apply("Transpose", {fact.id}, {{"perm", std::vector<Index>{1, 0}}},
+                                        assembly_.fresh(initializer.name));
+    }
+    facts_[initializer.name] = std::move(fact);
   }
 
   Fact& fact(const std::string& name) {
@@ -253,8 +271,10 @@ class Network {
     }
     constexpr std::size_t most = 40;
     std::map<std::string, std::string> nodes;
+    bool own = false;
     for (std::size_t k = 0; k < std::min(most, unsupported_.size()); ++k) {
       const FileNode& node = *unsupported_[k];
+      own = own || model_.functions.contains(node.domain + "::" + node.op);
       std::string& list = nodes[node.domain.empty() ? node.op : node.domain + "::" + node.op];
       list += (list.empty() ? "" : ", ") + node.name;
     }
@@ -262,11 +282,14 @@ class Network {
     for (const auto& [op, list] : nodes) text += (text.empty() ? "" : "; ") + op + " (" + list + ")";
     if (unsupported_.size() > most)
       text += " and " + std::to_string(unsupported_.size() - most) + " nodes more";
-    throw Error(ErrorKind::unsupported, {.what = "the network has operators that are not supported",
-                                         .where = model_.source,
-                                         .got = text,
-                                         .expected = {},
-                                         .cure = "docs/onnx.md lists the operators that are"});
+    throw Error(ErrorKind::unsupported,
+                {.what = "the network has operators that are not supported",
+                 .where = model_.source,
+                 .got = text,
+                 .expected = {},
+                 .cure = own ? "The file's own functions are not expanded: export without "
+                               "them, or rewrite it with onnx.inliner.inline_local_functions"
+                             : "docs/onnx.md lists the operators that are"});
   }
 
   /// Outputs lose the axis of the samples and have the file's names.
