@@ -170,7 +170,7 @@ void Lower::refuse_mixing(const std::string& how) const {
        .where = "node " + node.name + " (" + node.op + ")",
        .got = {},
        .expected = "a network that treats each sample by itself",
-       .cure = "Export it for inference; where the input has no axis of samples, load it with batch = none"});
+       .cure = "Export it for inference; where the input has no axis of samples, load it with --batch none"});
 }
 
 void Lower::refuse_mode(const std::string& what, const std::string& got, const std::string& expected) const {
