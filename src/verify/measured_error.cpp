@@ -179,11 +179,13 @@ void compare(const Tensor<float>& single, const Tensor<double>& exact, MeasuredE
   result.rms = error_squares == 0 ? 0 : std::sqrt(error_squares / squares);
 }
 
-/// The result, the samples and the kinks being known.
-MeasuredError begun(const Program<float>& program, const Program<double>& exact, const FewInputs& rows,
-                    const FewInputs* columns, ValueId of, const Context& context) {
+/// The result of a comparison. Kinks come last: what a kernel does not have the memory for it says before it works.
+MeasuredError compared(const Program<float>& program, const Program<double>& exact, const FewInputs& rows,
+                       const FewInputs* columns, ValueId of, const Tensor<float>& single,
+                       const Tensor<double>& wide, const Context& context) {
   MeasuredError result;
   result.samples = rows.samples;
+  compare(single, wide, result);
   result.near_kinks = near_kinks(program, exact, rows, of, context);
   if (columns == nullptr) return result;
   result.samples2 = columns->samples;
@@ -204,6 +206,9 @@ Tensor<float> products(const Program<float>& program, ValueId of, const FewSampl
                        const Context& context) {
   const Index side = rows.count();
   const Index width = columns == nullptr ? side : columns->count();
+  const factors::RowLayout& layout = reduction.layout;
+  Tensor<float> result(Shape{layout.planes, side * layout.full, width * layout.full});
+  if (result.size() == 0) return result;
   const Graph& graph = program.graph();
   const auto gradients = static_cast<std::size_t>(basis.rows() * graph.parameter_count()) * sizeof(float);
   const Reservation memory(context.memory,
@@ -227,9 +232,7 @@ Tensor<float> products(const Program<float>& program, ValueId of, const FewSampl
   }
   std::vector<bool> chosen;
   for (const Parameter& parameter : graph.parameters) chosen.push_back(parameter.trainable);
-  const factors::RowLayout& layout = reduction.layout;
   const differentiate::KernelProducts<float> product(program, rows.single, of, both, context);
-  Tensor<float> result(Shape{layout.planes, side * layout.full, width * layout.full});
   for (Index j = 0; j < width; ++j) {
     const Tensor<float> column = product.columns(inputs, columns == nullptr ? j : side + j, chosen);
     differentiate::add_column(column, layout, reduction.divisor, j, width, result);
@@ -246,11 +249,10 @@ MeasuredError measure_error(const Program<float>& program, const Program<double>
                             const Context& context, const SecondSet* second, Index count) {
   const FewSamples rows(program, exact, inputs, of, basis, count, context);
   const auto columns = few_columns(program, exact, second, of, count, context);
-  MeasuredError result = begun(program, exact, rows, columns.get(), of, context);
   const Frame frame = frame_of(program.graph(), reduction, inputs.shape()[0], second == nullptr ? 0 : second->inputs.shape()[0]);
   const auto wide = assembled<double>(frame, rows.double_factors, columns ? &columns->double_factors : nullptr, context);
-  compare(assembled<float>(frame, rows.single_factors, columns ? &columns->single_factors : nullptr, context), wide, result);
-  return result;
+  const auto single = assembled<float>(frame, rows.single_factors, columns ? &columns->single_factors : nullptr, context);
+  return compared(program, exact, rows, columns.get(), of, single, wide, context);
 }
 
 MeasuredError measure_product_error(const Program<float>& program, const Program<double>& exact,
@@ -259,13 +261,11 @@ MeasuredError measure_product_error(const Program<float>& program, const Program
                                     const Context& context, const SecondSet* second, Index count) {
   const FewSamples rows(program, exact, inputs, of, basis, count, context);
   const auto columns = few_columns(program, exact, second, of, count, context);
-  MeasuredError result = begun(program, exact, rows, columns.get(), of, context);
-  if (rows.count() == 0 || (columns && columns->count() == 0)) return result;
   const Frame frame = frame_of(program.graph(), reduction, rows.count(), columns ? columns->count() : 0);
   const auto wide = assembled<double>(frame, rows.double_factors, columns ? &columns->double_factors : nullptr, context);
   const Basis& basis2 = second == nullptr ? basis : second->basis;
-  compare(products(program, of, rows, columns.get(), basis, basis2, reduction, context), wide, result);
-  return result;
+  const auto single = products(program, of, rows, columns.get(), basis, basis2, reduction, context);
+  return compared(program, exact, rows, columns.get(), of, single, wide, context);
 }
 
 MeasuredError measure_conjugate_error(const Program<float>& program, const Program<double>& exact,
@@ -282,7 +282,6 @@ MeasuredError measure_conjugate_error(const Program<float>& program, const Progr
     single_columns.emplace(program, columns->single, of, context);
     wide_columns.emplace(exact, columns->wide, program, columns->single, of, context);
   }
-  MeasuredError result = begun(program, exact, rows, columns ? &*columns : nullptr, of, context);
   Frame frame;
   frame.parts = {.names = {"total"}, .part_of = {0}, .with_total = false};
   frame.sizes = {program.graph().shape(of).elements()};
@@ -290,8 +289,8 @@ MeasuredError measure_conjugate_error(const Program<float>& program, const Progr
   const Wide wide_rows(exact, rows.wide, program, rows.single, of, context);
   const auto wide = assembled<double>(frame, wide_rows, wide_columns ? &*wide_columns : nullptr, context);
   const Single single_rows(program, rows.single, of, context);
-  compare(assembled<float>(frame, single_rows, single_columns ? &*single_columns : nullptr, context), wide, result);
-  return result;
+  const auto single = assembled<float>(frame, single_rows, single_columns ? &*single_columns : nullptr, context);
+  return compared(program, exact, rows, columns ? &*columns : nullptr, of, single, wide, context);
 }
 
 MeasuredError measure_parameter_space_error(const Program<float>& program, const Program<double>& exact,
@@ -301,12 +300,12 @@ MeasuredError measure_parameter_space_error(const Program<float>& program, const
   constexpr Index most = 256;
   const Graph& graph = program.graph();
   const FewSamples rows(program, exact, inputs, of, basis, count, context);
-  MeasuredError result = begun(program, exact, rows, nullptr, of, context);
   const Frame frame = frame_of(graph, reduction, rows.count(), 0);
-  result.parameters = spread(graph.parameter_count(), most);
-  const auto wide = kernel::assemble_parameter_space(assembly_of<double>(frame, rows.double_factors, nullptr), context, &result.parameters);
-  compare(kernel::assemble_parameter_space(assembly_of<float>(frame, rows.single_factors, nullptr), context, &result.parameters), wide,
-          result);
+  const std::vector<Index> chosen = spread(graph.parameter_count(), most);
+  const auto wide = kernel::assemble_parameter_space(assembly_of<double>(frame, rows.double_factors, nullptr), context, &chosen);
+  const auto single = kernel::assemble_parameter_space(assembly_of<float>(frame, rows.single_factors, nullptr), context, &chosen);
+  MeasuredError result = compared(program, exact, rows, nullptr, of, single, wide, context);
+  result.parameters = chosen;
   return result;
 }
 

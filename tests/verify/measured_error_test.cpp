@@ -167,9 +167,12 @@ TEST(MeasuredError, SamplesAreSpreadEvenly) {
 TEST(MeasuredError, NoSamplesHaveNoError) {
   Problem problem = network("Tanh", 2, "full");
   problem.inputs = Tensor<double>(Shape{0, 13});
-  const MeasuredError error = Runs(problem).measure();
-  EXPECT_EQ(error.entries, 0);
-  EXPECT_EQ(error.largest_relative, 0);
+  Runs runs(problem);
+  for (const MeasuredError& error : {runs.measure(), runs.measure_product(), runs.measure_conjugate()}) {
+    EXPECT_EQ(error.entries, 0);
+    EXPECT_EQ(error.largest_relative, 0);
+  }
+  EXPECT_EQ(runs.measure_parameter_space().largest_relative, 0);
 }
 
 TEST(MeasuredError, ABasisIsAskedForTheSamplesThemselves) {
