@@ -43,9 +43,9 @@ void set_bound(Spectrum& result, const MatrixNorms& norms, const SpectrumOptions
 
 /// Figures from the trace, the Frobenius norm and the largest eigenvalue.
 void set_figures(Spectrum& result) {
-  const double largest = result.eigenvalues.front(), squares = result.frobenius * result.frobenius;
-  result.effective_rank = squares > 0 ? result.trace * result.trace / squares : 0;
-  result.stable_rank = largest > 0 ? squares / (largest * largest) : 0;
+  const double largest = result.eigenvalues.front();  // squares of ratios: those of the numbers may overflow
+  result.effective_rank = result.frobenius > 0 ? std::pow(result.trace / result.frobenius, 2) : 0;
+  result.stable_rank = largest > 0 ? std::pow(result.frobenius / largest, 2) : 0;
   result.decay = decay_of(result.eigenvalues, result.rounding_bound);
 }
 
@@ -221,7 +221,7 @@ Spectrum top_spectrum(Eigenpairs largest, Index size, const OperatorNorms& norms
   result.smallest_is_upper_bound = !result.complete;
   // |K|_F is not smaller than the 2-norm of |K|, as the largest row sum is not.
   const double row_sum = norms.largest_row_sum > 0 ? std::min(norms.largest_row_sum, norms.frobenius) : norms.frobenius;
-  set_bound(result, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = row_sum}, options);
+  set_bound(result, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = row_sum, .asymmetry = norms.asymmetry}, options);
   set_figures(result);
   const double bound = result.rounding_bound;
   if (result.complete) {

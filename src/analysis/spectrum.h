@@ -83,6 +83,7 @@ struct OperatorNorms {
   double trace = 0;
   double frobenius = 0;
   double largest_row_sum = 0;  ///< of |K|; 0 where it is not known
+  double asymmetry = 0;        ///< |K - K^T|_F, or about it
 };
 
 /// The largest eigenvalues of an operator without K. The smallest is known by an upper bound alone; trace and

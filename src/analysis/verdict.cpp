@@ -23,17 +23,34 @@ std::string entry_name(Index row, Index column) {
   return "(" + std::to_string(row) + ", " + std::to_string(column) + ")";
 }
 
-void check_symmetry(MatrixView<const double> k, double largest) {
+/// |K - K^T|_F.
+double checked_asymmetry(MatrixView<const double> k, double largest) {
+  double squares = 0;  // of shares of the largest entry
   for (Index i = 0; i < k.rows; ++i) {
     for (Index j = 0; j < i; ++j) {
-      if (std::abs(k(i, j) - k(j, i)) <= symmetry_tolerance * largest) continue;
+      const double difference = std::abs(k(i, j) - k(j, i));
+      if (difference <= symmetry_tolerance * largest) {
+        if (difference > 0) squares += 2 * (difference / largest) * (difference / largest);
+        continue;
+      }
       throw Error(ErrorKind::input, {.what = "the kernel is not symmetric",
                                      .where = "entries " + entry_name(i, j) + " and transposed",
-                                     .got = in_words(k(i, j)) + " and " + in_words(k(j, i)),
-                                     .expected = "equal numbers",
+                                     .got = in_words(k(i, j)) + " and " + in_words(k(j, i)) + ", " + in_words(difference) + " apart",
+                                     .expected = "equal numbers, or within 1e-6 of the largest entry, " + in_words(largest),
                                      .cure = "A train x test kernel has singular values, not eigenvalues"});
     }
   }
+  return largest * std::sqrt(squares);
+}
+
+/// Entries may be so large that their squares overflow, or so small that they vanish.
+double frobenius_norm(MatrixView<const double> k, double largest) {
+  if (largest == 0) return 0;
+  double squares = 0;
+  for (Index i = 0; i < k.rows; ++i) {
+    for (Index j = 0; j < k.columns; ++j) squares += (k(i, j) / largest) * (k(i, j) / largest);
+  }
+  return largest * std::sqrt(squares);
 }
 
 std::string eigenvalues_in_words(Index count) {
@@ -79,7 +96,7 @@ MatrixNorms checked_norms(MatrixView<const double> k) {
                                    .cure = {}});
   }
   MatrixNorms norms;
-  double largest = 0, squares = 0;
+  double largest = 0;
   for (Index i = 0; i < k.rows; ++i) {
     double row_sum = 0;
     for (Index j = 0; j < k.columns; ++j) {
@@ -92,27 +109,27 @@ MatrixNorms checked_norms(MatrixView<const double> k) {
                                        .cure = {}});
       }
       largest = std::max(largest, std::abs(entry));
-      squares += entry * entry;
       row_sum += std::abs(entry);
     }
     norms.trace += k(i, i);
     norms.largest_row_sum = std::max(norms.largest_row_sum, row_sum);
   }
-  norms.frobenius = std::sqrt(squares);
-  check_symmetry(k, largest);
+  norms.asymmetry = checked_asymmetry(k, largest);
+  norms.frobenius = frobenius_norm(k, largest);
   return norms;
 }
 
 std::string RoundingBound::in_words() const {
   return "solver " + analysis::in_words(solver) + " + storage " + analysis::in_words(storage) +
-         " + entries " + analysis::in_words(entries);
+         " + entries " + analysis::in_words(entries) + (asymmetry > 0 ? " + asymmetry " + analysis::in_words(asymmetry) : "");
 }
 
 RoundingBound rounding_bound(Index n, double norm, const MatrixNorms& norms, const EntryErrors& errors) {
   // n times the rms of the errors, which is `relative` times the rms |K|_F / n of the entries.
   return {.solver = static_cast<double>(n) * solver_epsilon * norm,
           .storage = errors.storage_epsilon * norms.largest_row_sum,
-          .entries = errors.relative * norms.frobenius};
+          .entries = errors.relative * norms.frobenius,
+          .asymmetry = norms.asymmetry / 2};
 }
 
 SignCounts count_signs(std::span<const double> eigenvalues, double bound) {

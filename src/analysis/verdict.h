@@ -12,6 +12,7 @@ struct MatrixNorms {
   double trace = 0;
   double frobenius = 0;
   double largest_row_sum = 0;  ///< max_i sum_j |K_ij|, an upper bound of the 2-norm of |K|
+  double asymmetry = 0;        ///< |K - K^T|_F
 };
 
 /// Throws Error(input), naming the entry, where k is not square, has no rows, is not symmetric (beyond 1e-6
@@ -23,7 +24,8 @@ struct RoundingBound {
   double solver = 0;   ///< n u64 |K|
   double storage = 0;  ///< u_K | |K| |
   double entries = 0;  ///< n times the root mean square of the entries' measured error
-  double total() const { return solver + storage + entries; }
+  double asymmetry = 0;  ///< |K - K^T|_F / 2: how far the triangle that is read may be from (K + K^T) / 2
+  double total() const { return solver + storage + entries + asymmetry; }
   std::string in_words() const;
 };
 

@@ -1,6 +1,7 @@
 #include "tangra/kernel/zarr_store.h"
 
 #include <algorithm>
+#include <cmath>
 #include <charconv>
 #include <cstring>
 #include <limits>
@@ -144,13 +145,13 @@ void ZarrStore<T>::open_arrays() {
     const formats::ZarrHeader& stored = arrays_.emplace_back(folder).header();
     const formats::ZarrHeader own = header_of({});
     if (stored.type == own.type && stored.shape == own.shape && stored.chunk == own.chunk && stored.checked &&
-        !stored.reversed) {
+        !stored.reversed && std::isnan(stored.fill)) {
       continue;
     }
     formats::refuse(folder.string(), "the array that is there is not the one that was begun",
                     std::string(name_of(stored.type)) + " " + to_string(stored.shape) + " in chunks of " + to_string(stored.chunk),
                     std::string(name_of(own.type)) + " " + to_string(own.shape) + " in chunks of " + to_string(own.chunk) +
-                        " with checksums",
+                        " with checksums, NaN where there is none",
                     "Start afresh with --force");
   }
 }
@@ -164,6 +165,7 @@ void ZarrStore<T>::begin(const TileGrid& grid) {
     make_folder();
   }
   open_arrays();
+  begun_ = true;
 }
 
 template <class T>

@@ -41,7 +41,7 @@ class ZarrStore final : public TileStore<T> {
   /// The size of blocks to go on with; 0 where the kernel begins afresh.
   Index block_samples() const { return block_.value_or(0); }
   /// Whether begin() has changed what is on the disk.
-  bool begun() const { return !arrays_.empty(); }
+  bool begun() const { return begun_; }
   /// Throws Error(input) also where the stored arrays or the stored plan are not what the grid says.
   void begin(const TileGrid& grid) override;
   bool have(int part, Index plane, Index row, Index column, MatrixView<T> tile) override;
@@ -66,6 +66,7 @@ class ZarrStore final : public TileStore<T> {
   std::optional<Index> block_;  ///< of a kernel that is resumed
   formats::FolderLock lock_;
   std::vector<formats::ZarrArray> arrays_;  ///< by part
+  bool begun_ = false;
 };
 
 extern template class ZarrStore<float>;

@@ -243,8 +243,8 @@ std::string terminal(const run::PlanResult& result, const TerminalStyle& style) 
   page.heading("Expected");
   show_steps(page, kernel);
   page.field("time", duration(predicted.seconds()) + " (factors " + duration(predicted.factor_seconds) +
-                         " by the sweeps of a few samples, contraction " + duration(predicted.contraction_seconds) + ", writing to memory " +
-                         duration(predicted.write_seconds) + ")");
+                         " by the sweeps of a few samples, contraction " + duration(predicted.contraction_seconds) + ", writing " +
+                         duration(predicted.write_seconds) + " to memory, more to a disk)");
   page.field("rate", significant(predicted.multiply_adds_rate, 3) + " multiply-adds a second, " +
                          plural(kernel.provenance.threads, "thread"));
   page.field("K", human_bytes(predicted.kernel_bytes) + " in " + plural(predicted.tiles, "tile") +

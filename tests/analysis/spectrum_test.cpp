@@ -111,6 +111,25 @@ TEST(Spectrum, RefusesWhatHasNone) {
   EXPECT_EQ(error.complaint().where, "entry (0, 1)");
 }
 
+TEST(Spectrum, WhatIsNotQuiteSymmetricIsNoLongerSurelyDefinite) {
+  const TestContext test;
+  Tensor<double> a = test::with_eigenvalues({1e-7, 1, 2}, 1);
+  EXPECT_EQ(all(a, {}, test.context).verdict, "positive definite");
+  a[1] += 1e-6;  // which of both triangles is meant moves the smallest eigenvalue by as much
+  EXPECT_EQ(all(a, {}, test.context).verdict, "semidefinite within rounding");
+}
+
+TEST(Spectrum, OfEntriesWhoseSquaresOverflowOrVanish) {
+  const TestContext test;
+  for (const double scale : {1e300, 1e-300}) {
+    Tensor<double> a = test::with_eigenvalues({1, 1.5, 2}, 1);
+    for (double& entry : a) entry *= scale;
+    const Spectrum spectrum = all(a, {}, test.context);
+    EXPECT_EQ(spectrum.verdict, "positive definite") << scale;
+    EXPECT_TRUE(spectrum.rounding_bound > 0 && spectrum.rounding_bound < 1e-10 * scale) << spectrum.rounding_bound;
+  }
+}
+
 TEST(Inertia, CountsEigenvaluesBelowANumber) {
   const TestContext test;
   const std::vector<double> truth = {-7, -7, -1, 0.5, 0.5, 0.5, 3, 10};

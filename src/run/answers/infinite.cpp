@@ -94,6 +94,10 @@ void InfiniteSpec::validate() const {
     throw Error(ErrorKind::usage, {.what = "one network has a tangent kernel, but no covariance of outputs", .where = "--widths",
                                    .got = "--kind nngp", .expected = "--kind ntk", .cure = {}});
   }
+  if (!widths.empty() && std::ranges::all_of(widths, [&](Index width) { return width == widths.front(); })) {
+    throw Error(ErrorKind::usage, {.what = "one width has no slope", .where = "--widths", .got = std::to_string(widths.front()),
+                                   .expected = "two different ones or more", .cure = {}});
+  }
   if (seeds < 1) {
     throw Error(ErrorKind::usage, {.what = "there has to be a network of each width", .where = "--seeds", .got = std::to_string(seeds),
                                    .expected = "1 or more", .cure = {}});

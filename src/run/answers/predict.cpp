@@ -346,7 +346,7 @@ void PredictSpec::validate() const {
   if (ridges.empty()) contradiction("a ridge is needed", "--ridge", "Give one, or several with commas between; 0 interpolates");
   for (const double ridge : ridges) {
     if (ridge >= 0 && std::isfinite(ridge)) continue;
-    throw Error(ErrorKind::usage, {.what = "a ridge cannot be negative", .where = "--ridge", .got = std::to_string(ridge),
+    throw Error(ErrorKind::usage, {.what = ridge < 0 ? "a ridge cannot be negative" : "a ridge is a finite number", .where = "--ridge", .got = std::to_string(ridge),
                                    .expected = "finite numbers of 0 or more", .cure = {}});
   }
   if (solver == Solver::conjugate_gradients) {

@@ -145,7 +145,8 @@ class SpectrumRun {
     if (spec_.tolerance > 0) options_.krylov.tolerance = spec_.tolerance;
     options_.vectors = true;
     result_.spectrum = analysis::top_spectrum(
-        k, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = norms.largest_row_sum}, options_, context_);
+        k, {.trace = norms.trace, .frobenius = norms.frobenius, .largest_row_sum = norms.largest_row_sum, .asymmetry = norms.asymmetry},
+        options_, context_);
     session_.step("eigenvalues");
     fit_labels(k);
     count_density(&k);
