@@ -85,7 +85,7 @@ def peak_of(dtype: str, order: str) -> float:
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_samples_in_c_order_are_not_copied(dtype):
-    """Blocks of them are, while they are swept: some 64 MB at most, whatever their number."""
+    """Blocks of them are, while they are swept: some 32 MB at most, whatever their number."""
     assert peak_of(dtype, "C") < 0.5
 
 
