@@ -2,15 +2,17 @@
 # What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
 # MNIST pictures with its eigenvalues, that of a residual network with 20 layers, kernels that are larger than the memory
 # they may use, how near wide networks stay to their linearisation and how they come near infinite width, kernel regression
-# against scikit-learn, the largest eigenvalues of all of MNIST without K, from the program and from Python, where valgrind looks on as
-# well, and the benchmarks.
+# against scikit-learn, the largest eigenvalues of all of MNIST without K, by the program and in Python, the Python module
+# under valgrind, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [infinite] [predict] [top] [python] [bench]        without arguments all
+#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [infinite] [predict] [top] [python] [bench]
+#
+# Without arguments all of them.
 #
 # fuzz runs for FUZZ_SECONDS (default 600); build/fuzz/corpus grows from run to run.
 # mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
 # memory and 400 MB of disk; resnet wants CIFAR-10's files there in the same way, and 5 GiB of memory; large wants both
-# sets and 2 GB of disk.
+# sets and 2 GB of disk; python wants MNIST and what scripts/python.sh --install has built.
 set -euo pipefail
 start=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
