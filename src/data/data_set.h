@@ -36,6 +36,7 @@ struct DataSet {
   Array inputs;
   std::optional<std::vector<Index>> labels;  ///< N of them, 0 or more, where the source has labels
   std::string description;                   ///< what was done: "divided by 255; samples 0:100 of 60000"
+  bool divided = false;                      ///< by the set's own divisor, as nothing else was asked for
   std::uint64_t fingerprint = 0;             ///< of the type, shape and bytes of `inputs`
   std::vector<std::string> files;            ///< what was read; none for what is built in
   Index begin = 0;                           ///< the selection's place in the source ...

@@ -138,6 +138,7 @@ DataSet load(const DataSpec& spec) {
   }
   set.inputs =
       scaled(in_our_layout(rows.inputs, spec, source), scaling, {.name = source.name, .first_sample = begin});
+  set.divided = scaling.divisor != 1;
   set.description = description(spec, source, scaling, set);
   set.fingerprint = fingerprint_of(set.inputs);
   return set;

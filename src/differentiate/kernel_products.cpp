@@ -62,6 +62,44 @@ Tensor<T> KernelProducts<T>::columns(const Tensor<T>& columns, Index sample, con
   return result;
 }
 
+template <class T>
+void add_column(const Tensor<T>& column, const factors::RowLayout& layout, double divisor, Index j, Index columns,
+                Tensor<T>& kernel) {
+  const Index directions = layout.directions();
+  const Index rows = column.shape()[0], height = rows * layout.full, width = columns * layout.full;
+  for (Index i = 0; i < rows; ++i) {
+    for (Index g = 0; g < layout.planes; ++g) {
+      for (Index f = 0; f < layout.full; ++f) {
+        for (Index f2 = 0; f2 < layout.full; ++f2) {
+          T sum = 0;
+          for (Index t = 0; t < layout.inner; ++t) {
+            const Index r = (g * layout.full + f) * layout.inner + t;
+            const Index s = (g * layout.full + f2) * layout.inner + t;
+            sum += column[(i * directions + r) * directions + s];
+          }
+          kernel[(g * height + i * layout.full + f) * width + j * layout.full + f2] += sum / static_cast<T>(divisor);
+        }
+      }
+    }
+  }
+}
+
+template <class T>
+void mirror(Tensor<T>& kernel, Index planes, Index side) {
+  for (Index plane = 0; plane < planes; ++plane) {
+    T* own = kernel.data() + plane * side * side;
+    for (Index r = 0; r < side; ++r) {
+      for (Index c = 0; c < r; ++c) own[c * side + r] = own[r * side + c];
+    }
+  }
+}
+
+#define TANGRA_INSTANTIATE(T)                                                                                  \
+  template void add_column<T>(const Tensor<T>&, const factors::RowLayout&, double, Index, Index, Tensor<T>&); \
+  template void mirror<T>(Tensor<T>&, Index, Index);
+TANGRA_INSTANTIATE(float)
+TANGRA_INSTANTIATE(double)
+#undef TANGRA_INSTANTIATE
 template class KernelProducts<float>;
 template class KernelProducts<double>;
 

@@ -1,6 +1,7 @@
 #pragma once
 #include "tangra/differentiate/basis.h"
 #include "tangra/differentiate/sweeps.h"
+#include "tangra/factors/plan.h"
 
 namespace tangra::differentiate {
 
@@ -26,6 +27,21 @@ class KernelProducts {
   Tensor<T> seeds_;  ///< [N1, R, O]
 };
 
+/// Adds a column of KernelProducts, [N1, R, R] of sample j of `columns`, to a kernel [planes, N1 full, columns full].
+template <class T>
+void add_column(const Tensor<T>& column, const factors::RowLayout& layout, double divisor, Index j, Index columns,
+                Tensor<T>& kernel);
+
+/// Makes kernels [planes, side, side] exactly symmetric: J g and g J round apart, and the lower triangle decides.
+template <class T>
+void mirror(Tensor<T>& kernel, Index planes, Index side);
+
+#define TANGRA_DECLARE(T)                                                                                             \
+  extern template void add_column<T>(const Tensor<T>&, const factors::RowLayout&, double, Index, Index, Tensor<T>&); \
+  extern template void mirror<T>(Tensor<T>&, Index, Index);
+TANGRA_DECLARE(float)
+TANGRA_DECLARE(double)
+#undef TANGRA_DECLARE
 extern template class KernelProducts<float>;
 extern template class KernelProducts<double>;
 

@@ -159,11 +159,25 @@ ActivationFactors<T>::ActivationFactors(const Program<T>& program, const Tensor<
     : program_(program), inputs_(inputs), value_(value), context_(context) {}
 
 template <class T>
+Activations<T> ActivationFactors<T>::activations(Index begin, Index end) const {
+  return forward(program_, one(rows_of(inputs_, begin, end)), context_);
+}
+
+template <class T>
 factors::FactorBlock<T> ActivationFactors<T>::make(Index begin, Index end) const {
-  const Activations<T> activations = forward(program_, one(rows_of(inputs_, begin, end)), context_);
+  return factors_of(begin, activations(begin, end));
+}
+
+template <class T>
+factors::FactorBlock<T> ActivationFactors<T>::make_on_sides(Index begin, Index end, const Activations<T>& sides) const {
+  return factors_of(begin, forward(program_, one(rows_of(inputs_, begin, end)), context_, &sides));
+}
+
+template <class T>
+factors::FactorBlock<T> ActivationFactors<T>::factors_of(Index begin, const Activations<T>& activations) const {
   require_finite(program_, activations, value_, begin);
   const Shape flat{program_.graph().shape(value_).elements()};
-  factors::FactorBlock<T> block{.samples = end - begin, .directions = 1, .terms = {}};
+  factors::FactorBlock<T> block{.samples = activations.samples(), .directions = 1, .terms = {}};
   factors::Term<T> term;
   term.place = {.parameter = 0, .offset = 0, .shape = flat, .strides = flat.strides(), .scale = 1};
   term.left = activations.shared(value_);

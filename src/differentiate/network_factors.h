@@ -64,7 +64,14 @@ class ActivationFactors final : public factors::FactorSource<T> {
   factors::FactorBlock<T> make(Index begin, Index end) const override;
   std::size_t bytes_per_sample() const override;
 
+  /// As make(), on the sides of the kinks that `sides` says (see ops::Call::sides).
+  factors::FactorBlock<T> make_on_sides(Index begin, Index end, const Activations<T>& sides) const;
+  /// All values of the network.
+  Activations<T> activations(Index begin, Index end) const;
+
  private:
+  factors::FactorBlock<T> factors_of(Index begin, const Activations<T>& activations) const;
+
   const Program<T>& program_;
   const Tensor<T>& inputs_;
   ValueId value_;

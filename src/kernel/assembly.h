@@ -78,9 +78,11 @@ AssemblyReport plan_assembly(const Assembly<T>& assembly, const Context& context
 template <class T>
 AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>& result, const Context& context);
 
-/// R^T R over all trainable parameters in their order: [P, P], exactly symmetric, with layout.planes = 1.
+/// R^T R over all trainable parameters in their order: [P, P], exactly symmetric, with layout.planes = 1. chosen: only these
+/// of the P rows and columns, ascending; every entry has the bits that it has among all.
 template <class T>
-Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context);
+Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context,
+                                   const std::vector<Index>* chosen = nullptr);
 
 /// The block of samples that a tile's side has by default, where there are `samples` in all.
 Index default_block_samples(const factors::RowLayout& layout, Index samples);
@@ -90,7 +92,7 @@ Index default_block_samples(const factors::RowLayout& layout, Index samples);
   extern template AssemblyReport plan_assembly<T>(const Assembly<T>&, const Context&);                          \
   extern template PredictedWork predicted_work<T>(const Assembly<T>&, const AssemblyReport&);                   \
   extern template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
-  extern template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&);
+  extern template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&, const std::vector<Index>*);
 TANGRA_DECLARE(float)
 TANGRA_DECLARE(double)
 #undef TANGRA_DECLARE

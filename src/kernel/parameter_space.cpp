@@ -1,6 +1,7 @@
 // The kernel in the space of the parameters.
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "tangra/base/error.h"
 #include "tangra/kernel/assembly.h"
@@ -12,15 +13,64 @@ namespace tangra::kernel {
 using factors::FactorBlock;
 using factors::FactorSource;
 
+namespace {
+
+/// A trainable parameter's entries among those that count, in the order of the result.
+struct Slice {
+  ParameterId parameter;
+  Index size = 0;              ///< of the parameter
+  std::vector<Index> entries;  ///< of it
+};
+
 template <class T>
-Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context) {
-  TANGRA_ENSURE(assembly.layout.planes == 1 && assembly.layout.inner == 1);
-  std::vector<Index> first(assembly.sizes.size(), -1);
-  Index count = 0;
-  for (std::size_t p = 0; p < first.size(); ++p) {
+std::vector<Slice> slices_of(const Assembly<T>& assembly, const std::vector<Index>* chosen) {
+  std::vector<Slice> slices;
+  Index first = 0;
+  auto next = chosen == nullptr ? std::vector<Index>::const_iterator() : chosen->begin();
+  for (std::size_t p = 0; p < assembly.sizes.size(); ++p) {
     if (assembly.parts.part_of[p] < 0) continue;
-    first[p] = count;
-    count += assembly.sizes[p];
+    Slice slice{.parameter = static_cast<ParameterId>(p), .size = assembly.sizes[p], .entries = {}};
+    if (chosen == nullptr) {
+      slice.entries.resize(static_cast<std::size_t>(slice.size));
+      std::iota(slice.entries.begin(), slice.entries.end(), Index{0});
+    } else {
+      for (; next != chosen->end() && *next < first + slice.size; ++next) slice.entries.push_back(*next - first);
+    }
+    first += slice.size;
+    if (!slice.entries.empty()) slices.push_back(std::move(slice));
+  }
+  return slices;
+}
+
+/// [rows, count] of a block.
+template <class T>
+Tensor<T> explicit_rows(const FactorBlock<T>& block, const std::vector<Slice>& slices, Index count, const Context& context) {
+  const Index rows = block.samples * block.directions;
+  Tensor<T> jacobian(Shape{rows, count});
+  Index first = 0;
+  for (const Slice& slice : slices) {
+    Tensor<T> own(Shape{rows, slice.size});
+    factors::add_dense(block, slice.parameter, own.data(), slice.size, context);
+    for (Index r = 0; r < rows; ++r) {
+      T* to = jacobian.data() + r * count + first;
+      for (const Index entry : slice.entries) *to++ = own[r * slice.size + entry];
+    }
+    first += static_cast<Index>(slice.entries.size());
+  }
+  return jacobian;
+}
+
+}  // namespace
+
+template <class T>
+Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context, const std::vector<Index>* chosen) {
+  TANGRA_ENSURE(assembly.layout.planes == 1 && assembly.layout.inner == 1);
+  const std::vector<Slice> slices = slices_of(assembly, chosen);
+  Index count = 0;
+  Index largest = 0;
+  for (const Slice& slice : slices) {
+    count += static_cast<Index>(slice.entries.size());
+    largest = std::max(largest, slice.size);
   }
   const FactorSource<T>& source = *assembly.rows;
   const auto square = static_cast<std::size_t>(count) * static_cast<std::size_t>(count) * sizeof(T);
@@ -29,7 +79,6 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
   constexpr Index block_samples = 64;
   constexpr Index strip = 256;
   // Of a block: all explicit rows, those of one parameter, and what a sweep works in.
-  const Index largest = assembly.sizes.empty() ? 0 : *std::ranges::max_element(assembly.sizes);
   const auto row_bytes = static_cast<std::size_t>((count + largest) * source.directions()) * sizeof(T);
   const auto at_once = static_cast<std::size_t>(std::min(block_samples, source.samples()));
   const Reservation rows_memory(context.memory, at_once * (row_bytes + source.bytes_per_sample()), "explicit rows of a block of samples");
@@ -38,15 +87,7 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
     context.report("contracting", static_cast<double>(begin), static_cast<double>(source.samples()));
     const FactorBlock<T> block = source.make(begin, std::min(source.samples(), begin + block_samples));
     const Index rows = block.samples * block.directions;
-    Tensor<T> jacobian(Shape{rows, count});
-    for (std::size_t p = 0; p < first.size(); ++p) {
-      if (first[p] < 0) continue;
-      Tensor<T> own(Shape{rows, assembly.sizes[p]});
-      factors::add_dense(block, static_cast<ParameterId>(p), own.data(), assembly.sizes[p], context);
-      for (Index r = 0; r < rows; ++r) {
-        std::copy_n(own.data() + r * assembly.sizes[p], assembly.sizes[p], jacobian.data() + r * count + first[p]);
-      }
-    }
+    const Tensor<T> jacobian = explicit_rows(block, slices, count, context);
     const MatrixView<const T> j = matrix<const T>(jacobian.data(), rows, count);
     for (Index p = 0; p < count; p += strip) {  // the lower triangle, strip by strip
       const Index height = std::min(strip, count - p);
@@ -63,7 +104,7 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
   return result;
 }
 
-template Tensor<float> assemble_parameter_space<float>(const Assembly<float>&, const Context&);
-template Tensor<double> assemble_parameter_space<double>(const Assembly<double>&, const Context&);
+template Tensor<float> assemble_parameter_space<float>(const Assembly<float>&, const Context&, const std::vector<Index>*);
+template Tensor<double> assemble_parameter_space<double>(const Assembly<double>&, const Context&, const std::vector<Index>*);
 
 }  // namespace tangra::kernel

@@ -64,6 +64,21 @@ DType Graph::parameter_type() const {
   return DType::float32;
 }
 
+namespace {
+
+/// The first parameters with the reasons why they are not learned.
+std::string reasons(const Graph& graph) {
+  constexpr std::size_t most = 4;
+  std::string text;
+  for (std::size_t k = 0; k < std::min(most, graph.parameters.size()); ++k) {
+    const Parameter& parameter = graph.parameters[k];
+    text += (text.empty() ? "" : ", ") + parameter.name + " (" + parameter.why + ")";
+  }
+  return graph.parameters.size() > most ? text + ", ..." : text;
+}
+
+}  // namespace
+
 void select_parameters(Graph& graph, const std::string& keep, const std::string& freeze) {
   if (!keep.empty()) {
     const std::regex expression = compiled(keep, "--params");
@@ -86,6 +101,11 @@ void select_parameters(Graph& graph, const std::string& keep, const std::string&
   if (!graph.parameters.empty() && std::ranges::none_of(graph.parameters, &Parameter::trainable)) {
     std::string names;
     for (const Parameter& parameter : graph.parameters) names += (names.empty() ? "" : ", ") + parameter.name;
+    if (keep.empty() && freeze.empty()) {
+      throw Error(ErrorKind::input, {.what = "the network has no parameter to differentiate by", .where = graph.name,
+                                     .got = "none of these is learned: " + reasons(graph), .expected = {},
+                                     .cure = "--params takes those that a regular expression matches all the same"});
+    }
     throw Error(ErrorKind::usage, {.what = "no parameter is left to differentiate by",
                                    .where = keep.empty() ? "--buffers" : "--params",
                                    .got = keep.empty() ? freeze : keep,

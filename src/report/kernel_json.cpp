@@ -117,6 +117,7 @@ Object measured_error_of(const run::KernelResult& result) {
           {"largest_entry", error.largest_entry},
           {"samples", error.samples},
           {"samples2", error.samples2},
+          {"parameters", error.parameters},
           {"entries", error.entries},
           {"near_kinks", error.near_kinks}};
 }
@@ -154,6 +155,7 @@ std::string json(const run::KernelResult& result) {
   object["block_samples"] = result.block_samples;
   object["groups"] = result.groups;
   object["measured_error"] = measured_error_of(result);
+  object["not_measured"] = result.not_measured.empty() ? Object(nullptr) : Object(result.not_measured);
   object["statistics"] = statistics_of(result);
   object["out"] = text_or_null(result.out);
   object["triangle"] = text_or_null(result.triangle);

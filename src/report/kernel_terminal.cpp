@@ -65,11 +65,13 @@ void show_corner(Page& page, const run::KernelResult& result) {
 /// The error of the entries, as far as it was measured.
 std::string error_text(const run::KernelResult& result) {
   if (!result.measured_error) {
-    return result.precision == "float64" ? "rounding of float64" : "rounding of float32, not measured";
+    if (result.precision == "float64") return "rounding of float64";
+    return "rounding of float32, not measured" + (result.not_measured.empty() ? "" : ": " + result.not_measured);
   }
   const verify::MeasuredError& error = *result.measured_error;
   std::string text = significant(error.largest_relative, 2) + " of the largest entry, against float64 on " +
                      (error.entries == 1 ? "1 entry" : grouped(error.entries) + " entries");
+  if (!error.parameters.empty()) text += " of " + plural(static_cast<Index>(error.samples.size()), "sample") + "' sum";
   if (error.near_kinks > 0) {
     text += "; " + plural(error.near_kinks, "unit") + " so close to a kink that rounding may carry it across";
   }

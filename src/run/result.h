@@ -162,6 +162,7 @@ struct KernelResult {
   std::vector<ExpectedStep> expected;  ///< from the shapes; empty where no tiles are made
   KernelStatistics statistics;
   std::optional<verify::MeasuredError> measured_error;  ///< of float32 runs
+  std::string not_measured;  ///< of float32 runs without it: why, in words
   std::string out;
   std::string triangle;            ///< that the file holds: "lower" or "full"
   std::optional<Resumed> resumed;  ///< where there was something to go on with

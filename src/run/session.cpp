@@ -6,6 +6,8 @@
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <set>
 
 #include "tangra/base/error.h"
 #include "tangra/base/tensor_cache.h"
@@ -23,6 +25,31 @@ constexpr std::size_t most_kept = std::size_t{64} << 20U;
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
+}
+
+/// Whether entries of the input are whole numbers: indices of rows, as tokens are.
+bool takes_indices(const Graph& graph) {
+  static const std::set<std::string, std::less<>> moving = {"Cast",  "Concat",  "Expand", "Gather",    "Identity", "Pad",
+                                                            "Reshape", "Slice", "Split",  "Transpose", "Tile"};
+  std::set<ValueId> moved{graph.inputs.front()};
+  for (const Node& node : graph.nodes) {
+    if (node.op == "GatherData" && moved.contains(node.inputs[1])) return true;
+    if (!moving.contains(node.op)) continue;
+    if (std::ranges::any_of(node.inputs, [&](ValueId input) { return moved.contains(input); }))
+      moved.insert(node.outputs.begin(), node.outputs.end());
+  }
+  return false;
+}
+
+/// The data hold one array.
+void check_inputs(const Graph& graph, const std::string& model) {
+  if (graph.inputs.size() == 1) return;
+  std::string names;
+  for (const ValueId input : graph.inputs) names += (names.empty() ? "" : ", ") + graph.value(input).name;
+  throw Error(ErrorKind::input, {.what = "the network has inputs " + names + "; the data give one", .where = model, .got = {},
+                                 .expected = "a network with one input",
+                                 .cure = "--output NAME loads what one output needs alone; else export the network with its "
+                                         "inputs joined to one"});
 }
 
 /// The value behind "KEY:" in one of the kernel's text files; empty where there is none.
@@ -49,6 +76,13 @@ Array fitted(const data::DataSet& data, const Graph& graph) {
                                    .cure = "Change the network's first layer or the data"});
   }
   return data.inputs.reshaped(wanted.with_leading(samples));
+}
+
+/// Bytes that are indices are no pixels: they are taken as they are, unless --scale says otherwise.
+void load_indices(data::DataSet& set, const Graph& graph, data::DataSpec spec) {
+  if (!set.divided || !takes_indices(graph)) return;
+  spec.scale = 1;
+  set = data::load(spec);
 }
 
 DataSummary summarise(const data::DataSet& data, const Array& inputs) {
@@ -132,6 +166,8 @@ Loaded load(const load::ModelSpec& model, const data::DataSpec& data) {
   const Shape& shape = loaded.data.inputs.shape();
   if (!spec.input) spec.input = Shape(std::vector<Index>(shape.begin() + 1, shape.end()));
   loaded.graph = load::shared_model(spec);
+  check_inputs(*loaded.graph, model.text);
+  load_indices(loaded.data, *loaded.graph, data);
   loaded.inputs = fitted(loaded.data, *loaded.graph);
   loaded.model = summarise(*loaded.graph, model.text);
   loaded.summary = summarise(loaded.data, loaded.inputs);
@@ -142,6 +178,7 @@ Loaded load_second(const Loaded& first, const data::DataSpec& data) {
   Loaded loaded;
   loaded.graph = first.graph;
   loaded.data = data::load(data);
+  load_indices(loaded.data, *loaded.graph, data);
   loaded.inputs = fitted(loaded.data, *loaded.graph);
   loaded.model = first.model;
   loaded.summary = summarise(loaded.data, loaded.inputs);

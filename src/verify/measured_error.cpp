@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cmath>
 #include <memory>
+#include <optional>
 
+#include "tangra/differentiate/kernel_products.h"
 #include "tangra/kernel/assembly.h"
 #include "tangra/verify/sided_factors.h"
 
@@ -47,53 +49,113 @@ Basis chosen_basis(const Basis& basis, const std::vector<Index>& samples) {
       });
 }
 
-/// The factors of a few samples of one set, in float32 and in float64 on the same sides.
-struct FewSamples {
-  FewSamples(const Program<float>& program, const Program<double>& exact, const Tensor<float>& inputs,
-             ValueId of, const Basis& basis, Index count, const Context& context)
+/// A few samples of one set, in both scalar types.
+struct FewInputs {
+  FewInputs(const Tensor<float>& inputs, Index count)
       : samples(spread(inputs.shape()[0], count)),
-        own(chosen_basis(basis, samples)),
-        single_inputs(chosen_rows<float>(inputs, samples)),
-        double_inputs(chosen_rows<double>(inputs, samples)),
-        single_factors(program, single_inputs, of, own, context),
-        double_factors(exact, double_inputs, program, single_inputs, of, own, context) {}
+        single(chosen_rows<float>(inputs, samples)),
+        wide(chosen_rows<double>(inputs, samples)) {}
+  Index count() const { return static_cast<Index>(samples.size()); }
 
   std::vector<Index> samples;
+  Tensor<float> single;
+  Tensor<double> wide;
+};
+
+/// Their factors in float32, and in float64 on the same sides.
+struct FewSamples : FewInputs {
+  FewSamples(const Program<float>& program, const Program<double>& exact, const Tensor<float>& inputs,
+             ValueId of, const Basis& basis, Index count, const Context& context)
+      : FewInputs(inputs, count),
+        own(chosen_basis(basis, samples)),
+        single_factors(program, single, of, own, context),
+        double_factors(exact, wide, program, single, of, own, context) {}
+
   Basis own;
-  Tensor<float> single_inputs;
-  Tensor<double> double_inputs;
   NetworkFactors<float> single_factors;
   SidedFactors<double, float> double_factors;
 };
 
+/// What an assembly of the total needs to know of a kernel.
+struct Frame {
+  factors::RowLayout layout = {};
+  kernel::Parts parts;
+  std::vector<Index> sizes;
+  double divisor = 1;
+  factors::SampleCounts counts = {};  ///< in the order of the whole run
+};
+
+Frame frame_of(const Graph& graph, const kernel::LoweredReduction& reduction, Index rows, Index columns) {
+  return {.layout = reduction.layout,
+          .parts = kernel::divide(graph, kernel::PartsBy::total),
+          .sizes = parameter_sizes(graph),
+          .divisor = reduction.divisor,
+          .counts = {.rows = rows, .columns = columns}};
+}
+
 template <class T>
-Tensor<T> assembled(const Graph& graph, const factors::FactorSource<T>& rows,
-                    const factors::FactorSource<T>* columns, const kernel::LoweredReduction& reduction,
-                    const factors::SampleCounts& counts, const Context& context) {
+kernel::Assembly<T> assembly_of(const Frame& frame, const factors::FactorSource<T>& rows,
+                                const factors::FactorSource<T>* columns) {
   kernel::Assembly<T> assembly;
-  assembly.counts = counts;  // in the order of the whole run
+  assembly.counts = frame.counts;
   assembly.rows = &rows;
   assembly.columns = columns;
-  assembly.layout = reduction.layout;
-  assembly.parts = kernel::divide(graph, kernel::PartsBy::total);
-  assembly.sizes = parameter_sizes(graph);
-  assembly.divisor = reduction.divisor;
-  const Index height = rows.samples() * reduction.layout.full;
-  const Index width = (columns == nullptr ? rows : *columns).samples() * reduction.layout.full;
-  kernel::MemoryStore<T> store(1, {reduction.layout.planes, height, width}, height, width);
-  kernel::assemble(assembly, store, context);
+  assembly.layout = frame.layout;
+  assembly.parts = frame.parts;
+  assembly.sizes = frame.sizes;
+  assembly.divisor = frame.divisor;
+  return assembly;
+}
+
+template <class T>
+Tensor<T> assembled(const Frame& frame, const factors::FactorSource<T>& rows,
+                    const factors::FactorSource<T>* columns, const Context& context) {
+  const Index height = rows.samples() * frame.layout.full;
+  const Index width = (columns == nullptr ? rows : *columns).samples() * frame.layout.full;
+  kernel::MemoryStore<T> store(1, {frame.layout.planes, height, width}, height, width);
+  kernel::assemble(assembly_of(frame, rows, columns), store, context);
   return std::move(store.part(0));
 }
 
-Index near_kinks(const Program<float>& program, const Program<double>& exact, const FewSamples& few,
+/// By value: whether `of` depends on it.
+std::vector<bool> behind(const Graph& graph, ValueId of) {
+  std::vector<bool> result(graph.values.size(), false);
+  result[static_cast<std::size_t>(of)] = true;
+  for (auto node = graph.nodes.rbegin(); node != graph.nodes.rend(); ++node) {
+    const bool any = std::ranges::any_of(node->outputs, [&](ValueId v) { return result[static_cast<std::size_t>(v)]; });
+    for (const ValueId input : node->inputs) {
+      if (any && input != no_id) result[static_cast<std::size_t>(input)] = true;
+    }
+  }
+  return result;
+}
+
+/// What the activations of `samples` take in near_kinks(): float32, their sides, float64, a node's choices.
+std::size_t kink_bytes(const Program<float>& program, Index samples) {
+  Index entries = 0;
+  Index largest = 0;
+  for (std::size_t v = 0; v < program.graph().values.size(); ++v) {
+    if (program.is_batch_free(static_cast<ValueId>(v))) continue;
+    const Index own = program.graph().values[v].shape.elements();
+    entries += own;
+    largest = std::max(largest, own);
+  }
+  return static_cast<std::size_t>(samples) * (static_cast<std::size_t>(entries) * (sizeof(float) + 2 * sizeof(double)) +
+                                              static_cast<std::size_t>(largest) * sizeof(ops::Choice));
+}
+
+Index near_kinks(const Program<float>& program, const Program<double>& exact, const FewInputs& few, ValueId of,
                  const Context& context) {
-  const auto single = few.single_factors.activations(0, static_cast<Index>(few.samples.size()));
+  const Reservation memory(context.memory, kink_bytes(program, few.count()), "the activations of a few samples");
+  const auto single = differentiate::forward(program, one_input(few.single.clone()), context);
   const auto sides = single.converted<double>();
-  const auto other = differentiate::forward(exact, one_input(few.double_inputs.clone()), context, &sides);
-  std::vector<double> errors(program.graph().values.size(), 0);
+  const auto other = differentiate::forward(exact, one_input(few.wide.clone()), context, &sides);
+  const std::vector<bool> counts = behind(program.graph(), of);
+  std::vector<double> errors(program.graph().values.size(), -1);  // below 0: nothing is near
   for (std::size_t v = 0; v < errors.size(); ++v) {
     const auto value = static_cast<ValueId>(v);
-    if (program.is_batch_free(value)) continue;
+    if (program.is_batch_free(value) || !counts[v]) continue;
+    errors[v] = 0;
     for (Index e = 0; e < single[value].size(); ++e) {
       errors[v] = std::max(errors[v], std::abs(static_cast<double>(single[value][e]) - other[value][e]));
     }
@@ -117,31 +179,133 @@ void compare(const Tensor<float>& single, const Tensor<double>& exact, MeasuredE
   result.rms = error_squares == 0 ? 0 : std::sqrt(error_squares / squares);
 }
 
+/// The result of a comparison. Kinks come last: what a kernel does not have the memory for it says before it works.
+MeasuredError compared(const Program<float>& program, const Program<double>& exact, const FewInputs& rows,
+                       const FewInputs* columns, ValueId of, const Tensor<float>& single,
+                       const Tensor<double>& wide, const Context& context) {
+  MeasuredError result;
+  result.samples = rows.samples;
+  compare(single, wide, result);
+  result.near_kinks = near_kinks(program, exact, rows, of, context);
+  if (columns == nullptr) return result;
+  result.samples2 = columns->samples;
+  result.near_kinks += near_kinks(program, exact, *columns, of, context);
+  return result;
+}
+
+/// The columns, where they are samples of their own.
+std::unique_ptr<FewSamples> few_columns(const Program<float>& program, const Program<double>& exact,
+                                        const SecondSet* second, ValueId of, Index count, const Context& context) {
+  if (second == nullptr) return nullptr;
+  return std::make_unique<FewSamples>(program, exact, second->inputs, of, second->basis, count, context);
+}
+
+/// The kernel of rows and columns by vector products: [planes, N1 full, N2 full].
+Tensor<float> products(const Program<float>& program, ValueId of, const FewSamples& rows, const FewSamples* columns,
+                       const Basis& basis, const Basis& basis2, const kernel::LoweredReduction& reduction,
+                       const Context& context) {
+  const Index side = rows.count();
+  const Index width = columns == nullptr ? side : columns->count();
+  const factors::RowLayout& layout = reduction.layout;
+  Tensor<float> result(Shape{layout.planes, side * layout.full, width * layout.full});
+  if (result.size() == 0) return result;
+  const Graph& graph = program.graph();
+  const auto gradients = static_cast<std::size_t>(basis.rows() * graph.parameter_count()) * sizeof(float);
+  const Reservation memory(context.memory,
+                           gradients + static_cast<std::size_t>(side + 1) * rows.single_factors.bytes_per_sample(),
+                           "the vector products of a few samples");
+  // The columns stand behind the rows, so that a basis is asked for the samples of either.
+  const Basis both = Basis::computed(
+      basis.outputs(), basis.rows(), [&](Index k, std::span<const double> outputs, std::span<double> to) {
+        const bool row = k < side;
+        Tensor<double> own(Shape{1, static_cast<Index>(outputs.size())});
+        std::ranges::copy(outputs, own.begin());
+        const auto sample = row ? rows.samples[static_cast<std::size_t>(k)] : columns->samples[static_cast<std::size_t>(k - side)];
+        std::ranges::copy((row ? basis : basis2).seeds(sample, own).span(), to.begin());
+      });
+  Tensor<float> inputs = rows.single.clone();
+  if (columns != nullptr) {
+    Shape shape = inputs.shape();
+    shape[0] = side + width;
+    inputs = Tensor<float>::uninitialized(shape);
+    std::ranges::copy(columns->single, std::ranges::copy(rows.single, inputs.begin()).out);
+  }
+  std::vector<bool> chosen;
+  for (const Parameter& parameter : graph.parameters) chosen.push_back(parameter.trainable);
+  const differentiate::KernelProducts<float> product(program, rows.single, of, both, context);
+  for (Index j = 0; j < width; ++j) {
+    const Tensor<float> column = product.columns(inputs, columns == nullptr ? j : side + j, chosen);
+    differentiate::add_column(column, layout, reduction.divisor, j, width, result);
+  }
+  if (columns == nullptr) differentiate::mirror(result, layout.planes, width * layout.full);
+  return result;
+}
+
 }  // namespace
 
 MeasuredError measure_error(const Program<float>& program, const Program<double>& exact,
                             const Tensor<float>& inputs, ValueId of,
                             const kernel::LoweredReduction& reduction, const Basis& basis,
                             const Context& context, const SecondSet* second, Index count) {
-  MeasuredError result;
   const FewSamples rows(program, exact, inputs, of, basis, count, context);
-  result.samples = rows.samples;
-  std::unique_ptr<FewSamples> columns;
-  if (second != nullptr) {
-    columns = std::make_unique<FewSamples>(program, exact, second->inputs, of, second->basis, count, context);
-    result.samples2 = columns->samples;
+  const auto columns = few_columns(program, exact, second, of, count, context);
+  const Frame frame = frame_of(program.graph(), reduction, inputs.shape()[0], second == nullptr ? 0 : second->inputs.shape()[0]);
+  const auto wide = assembled<double>(frame, rows.double_factors, columns ? &columns->double_factors : nullptr, context);
+  const auto single = assembled<float>(frame, rows.single_factors, columns ? &columns->single_factors : nullptr, context);
+  return compared(program, exact, rows, columns.get(), of, single, wide, context);
+}
+
+MeasuredError measure_product_error(const Program<float>& program, const Program<double>& exact,
+                                    const Tensor<float>& inputs, ValueId of,
+                                    const kernel::LoweredReduction& reduction, const Basis& basis,
+                                    const Context& context, const SecondSet* second, Index count) {
+  const FewSamples rows(program, exact, inputs, of, basis, count, context);
+  const auto columns = few_columns(program, exact, second, of, count, context);
+  const Frame frame = frame_of(program.graph(), reduction, rows.count(), columns ? columns->count() : 0);
+  const auto wide = assembled<double>(frame, rows.double_factors, columns ? &columns->double_factors : nullptr, context);
+  const Basis& basis2 = second == nullptr ? basis : second->basis;
+  const auto single = products(program, of, rows, columns.get(), basis, basis2, reduction, context);
+  return compared(program, exact, rows, columns.get(), of, single, wide, context);
+}
+
+MeasuredError measure_conjugate_error(const Program<float>& program, const Program<double>& exact,
+                                      const Tensor<float>& inputs, ValueId of, const Context& context,
+                                      const Tensor<float>* inputs2, Index count) {
+  using Single = differentiate::ActivationFactors<float>;
+  using Wide = SidedFactors<double, float, differentiate::ActivationFactors>;
+  const FewInputs rows(inputs, count);
+  std::optional<FewInputs> columns;
+  std::optional<Single> single_columns;
+  std::optional<Wide> wide_columns;
+  if (inputs2 != nullptr) {
+    columns.emplace(*inputs2, count);
+    single_columns.emplace(program, columns->single, of, context);
+    wide_columns.emplace(exact, columns->wide, program, columns->single, of, context);
   }
+  Frame frame;
+  frame.parts = {.names = {"total"}, .part_of = {0}, .with_total = false};
+  frame.sizes = {program.graph().shape(of).elements()};
+  frame.counts = {.rows = inputs.shape()[0], .columns = inputs2 == nullptr ? 0 : inputs2->shape()[0]};
+  const Wide wide_rows(exact, rows.wide, program, rows.single, of, context);
+  const auto wide = assembled<double>(frame, wide_rows, wide_columns ? &*wide_columns : nullptr, context);
+  const Single single_rows(program, rows.single, of, context);
+  const auto single = assembled<float>(frame, single_rows, single_columns ? &*single_columns : nullptr, context);
+  return compared(program, exact, rows, columns ? &*columns : nullptr, of, single, wide, context);
+}
+
+MeasuredError measure_parameter_space_error(const Program<float>& program, const Program<double>& exact,
+                                            const Tensor<float>& inputs, ValueId of,
+                                            const kernel::LoweredReduction& reduction, const Basis& basis,
+                                            const Context& context, Index count) {
+  constexpr Index most = 256;
   const Graph& graph = program.graph();
-  const factors::SampleCounts counts{.rows = inputs.shape()[0], .columns = second == nullptr ? 0 : second->inputs.shape()[0]};
-  const Tensor<float> single =
-      assembled<float>(graph, rows.single_factors, columns == nullptr ? nullptr : &columns->single_factors,
-                       reduction, counts, context);
-  const Tensor<double> wide =
-      assembled<double>(graph, rows.double_factors, columns == nullptr ? nullptr : &columns->double_factors,
-                        reduction, counts, context);
-  compare(single, wide, result);
-  result.near_kinks = near_kinks(program, exact, rows, context);
-  if (columns != nullptr) result.near_kinks += near_kinks(program, exact, *columns, context);
+  const FewSamples rows(program, exact, inputs, of, basis, count, context);
+  const Frame frame = frame_of(graph, reduction, rows.count(), 0);
+  const std::vector<Index> chosen = spread(graph.parameter_count(), most);
+  const auto wide = kernel::assemble_parameter_space(assembly_of<double>(frame, rows.double_factors, nullptr), context, &chosen);
+  const auto single = kernel::assemble_parameter_space(assembly_of<float>(frame, rows.single_factors, nullptr), context, &chosen);
+  MeasuredError result = compared(program, exact, rows, nullptr, of, single, wide, context);
+  result.parameters = chosen;
   return result;
 }
 

@@ -6,14 +6,16 @@
 
 namespace tangra::verify {
 
-/// The factors of a network computed in T on the sides of the kinks on which its run in U stands.
-template <class T, class U>
+/// The factors of a network computed in T on the sides of the kinks on which its run in U stands. Source:
+/// differentiate::NetworkFactors or ActivationFactors, of which `rest` are the last arguments.
+template <class T, class U, template <class> class Source = differentiate::NetworkFactors>
 class SidedFactors final : public factors::FactorSource<T> {
  public:
+  template <class... Rest>
   SidedFactors(const differentiate::Program<T>& program, const Tensor<T>& inputs,
                const differentiate::Program<U>& sides, const Tensor<U>& side_inputs, ValueId of,
-               const differentiate::Basis& basis, const Context& context)
-      : own_(program, inputs, of, basis, context), sides_(sides, side_inputs, of, basis, context) {}
+               const Rest&... rest)
+      : own_(program, inputs, of, rest...), sides_(sides, side_inputs, of, rest...) {}
 
   Index samples() const override { return own_.samples(); }
   Index directions() const override { return own_.directions(); }
@@ -25,8 +27,8 @@ class SidedFactors final : public factors::FactorSource<T> {
   }
 
  private:
-  differentiate::NetworkFactors<T> own_;
-  differentiate::NetworkFactors<U> sides_;
+  Source<T> own_;
+  Source<U> sides_;
 };
 
 /// Entries of each parameter, frozen ones too, as kernel::Assembly takes them.

@@ -92,9 +92,23 @@ TEST(Results, KernelWritesNpyAndJsonBesideIt) {
 }
 
 TEST(Results, Float32KernelsTellTheirMeasuredError) {
-  const json object =
-      object_of(tangra({"kernel", one_output, "digits", "--n", "5", "--precision", "float32", "--json"}));
-  EXPECT_LT(object["measured_error"]["largest_relative"], 1e-5);
+  const TemporaryFolder folder;
+  const std::vector<std::vector<std::string>> kinds = {
+      {}, {"--pairs", "self"}, {"--method", "product"}, {"--conjugate", "0"}, {"--space", "parameters"}};
+  for (const std::vector<std::string>& kind : kinds) {
+    const std::string out = folder / "K.npy";
+    std::vector<std::string> arguments = {"kernel", one_output, "digits", "--n", "5", "--precision", "float32", "--force", "-o", out};
+    arguments.insert(arguments.end(), kind.begin(), kind.end());
+    const Outcome outcome = tangra(arguments);
+    ASSERT_EQ(outcome.exit_code, 0) << outcome.err;
+    EXPECT_TRUE(contains(outcome.out, " of the largest entry, against float64 on ")) << outcome.out;
+    std::ifstream file(out + ".json");
+    const json beside = json::parse(file);
+    EXPECT_LT(beside["measured_error"]["largest_relative"], 1e-5);
+    EXPECT_GT(beside["measured_error"]["entries"], 0);
+    EXPECT_TRUE(beside["measured_error"].contains("near_kinks"));
+    EXPECT_TRUE(beside["not_measured"].is_null());
+  }
 }
 
 TEST(Results, TrainByTestInParts) {

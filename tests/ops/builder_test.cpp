@@ -67,6 +67,20 @@ TEST(SelectParameters, FreezesByName) {
   EXPECT_EQ(test::error_of([&] { select_parameters(graph, "(", ""); }).kind(), ErrorKind::usage);
 }
 
+TEST(SelectParameters, NoneLearnedIsNotTheFaultOfAnOption) {
+  GraphBuilder builder;
+  const ValueId x = builder.input("x", {4});
+  const ValueId w = builder.parameter({.name = "W", .layer = "0", .why = "not learned: a mask", .trainable = false,
+                                       .data = zeros("W", {3, 4}).data, .value = no_id});
+  builder.output(builder.apply("Linear", {x, w}, {}, "0"));
+  Graph graph = builder.finish();
+  const Error error = test::error_of([&] { select_parameters(graph, "", ""); });
+  EXPECT_EQ(error.kind(), ErrorKind::input);
+  EXPECT_NE(error.complaint().got.find("W (not learned: a mask)"), std::string::npos);
+  EXPECT_EQ(std::string(error.what()).find("--buffers"), std::string::npos);
+  EXPECT_EQ(test::error_of([&] { select_parameters(graph, "", "W"); }).kind(), ErrorKind::usage);
+}
+
 TEST(SelectParameters, AStatisticIsNeverLearnedAndAReasonStays) {
   GraphBuilder builder;
   const ValueId x = builder.input("x", {4});

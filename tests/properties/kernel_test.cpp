@@ -244,6 +244,32 @@ TEST(Kernel, InParameterSpaceHasTheSameTraceAndFrobeniusNorm) {
   }
 }
 
+TEST(Kernel, InParameterSpaceChosenEntriesHaveTheBitsOfAll) {
+  const auto graph = test::dense_network({9, 30, 12, 2}, "Tanh", "", 6);
+  const Tensor<float> x = samples<float>(70, 9, 9);  // more than a block
+  test::TestContext context;
+  const differentiate::Program<float> program(graph, context.context);
+  const auto lowered = kernel::lower(kernel::parse_reduction("full"), Shape{2});
+  const differentiate::NetworkFactors<float> factors(program, x, graph->outputs.front(), differentiate::Basis::identity(2),
+                                                     context.context);
+  const kernel::Assembly<float> assembly{.rows = &factors, .layout = lowered.layout, .parts = kernel::divide(*graph, PartsBy::total),
+                                         .sizes = {270, 30, 360, 12, 24, 2}};
+  const Tensor<float> all = kernel::assemble_parameter_space(assembly, context.context);
+  std::vector<Index> chosen;
+  for (Index p = 0; p < 698; p += 1 + p % 5) chosen.push_back(p);
+  chosen.push_back(697);
+  chosen.erase(std::unique(chosen.begin(), chosen.end()), chosen.end());
+  const Tensor<float> few = kernel::assemble_parameter_space(assembly, context.context, &chosen);
+  const auto count = static_cast<Index>(chosen.size());
+  ASSERT_EQ(few.shape(), (Shape{count, count}));
+  for (Index p = 0; p < count; ++p) {
+    for (Index q = 0; q < count; ++q) {
+      const Index row = chosen[static_cast<std::size_t>(p)], column = chosen[static_cast<std::size_t>(q)];
+      ASSERT_EQ(few[p * count + q], all[row * 698 + column]) << row << ", " << column;
+    }
+  }
+}
+
 TEST(Kernel, RefusesWhatOverflows) {
   const auto graph = test::dense_network({3, 4, 2}, "Exp", "", 6);
   Tensor<float> x(Shape{2, 3});

@@ -45,6 +45,16 @@ TEST(Json, AFloat64KernelHasNoMeasuredError) {
   EXPECT_TRUE(json::parse(report::json(result))["measured_error"].is_null());
 }
 
+TEST(Json, AFloat32KernelSaysWhyItsErrorWasNotMeasured) {
+  run::KernelResult result = test::kernel_result();
+  EXPECT_TRUE(json::parse(report::json(result))["not_measured"].is_null());
+  result.measured_error.reset();
+  result.not_measured = "needs a memory budget of at least 2 GiB";
+  const json object = json::parse(report::json(result));
+  EXPECT_TRUE(object["measured_error"].is_null());
+  EXPECT_EQ(object["not_measured"], result.not_measured);
+}
+
 TEST(Json, SpectrumHasTheFieldsOfTheContract) {
   const json object = json::parse(report::json(test::spectrum_result()));
   expect_keys(object, {"eigenvalues", "residuals", "rounding_bound", "verdict", "negative_beyond_rounding",

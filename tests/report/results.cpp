@@ -119,6 +119,7 @@ run::KernelResult kernel_result() {
                                                 .largest_entry = 14,
                                                 .samples = {0, 1},
                                                 .samples2 = {},
+                                                .parameters = {},
                                                 .entries = 4,
                                                 .near_kinks = 2};
   result.out = "K.npz";

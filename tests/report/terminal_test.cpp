@@ -84,6 +84,15 @@ TEST(Terminal, KernelTellsFiguresSharesAndWhatToTryNext) {
   }
 }
 
+TEST(Terminal, KernelTellsOfWhatItsErrorWasMeasured) {
+  run::KernelResult result = test::kernel_result();
+  result.measured_error->parameters = {0, 7};
+  EXPECT_TRUE(contains(terminal(result, {.width = 200}), "against float64 on 4 entries of 2 samples' sum"));
+  result.measured_error.reset();
+  result.not_measured = "needs a memory budget of at least 2 GiB";
+  EXPECT_TRUE(contains(terminal(result, {.width = 200}), "rounding of float32, not measured: needs a memory budget of at least 2 GiB"));
+}
+
 TEST(Terminal, AResultThatIsNoMatrixShowsItsFirstEntries) {
   run::KernelResult result = test::kernel_result();
   result.requested.pairs = run::Pairs::self;

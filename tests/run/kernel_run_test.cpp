@@ -1,7 +1,11 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
+#include <functional>
+#include <optional>
+#include <set>
 
+#include "support/networks.h"
 #include "support/support.h"
 #include "tangra/formats/npy.h"
 #include "tangra/formats/npz.h"
@@ -214,6 +218,72 @@ TEST(RunKernel, MeasuresTheErrorOfFloat32) {
   ASSERT_TRUE(result.measured_error.has_value());
   EXPECT_LT(result.measured_error->largest_relative, 1e-5);
   EXPECT_GT(result.measured_error->largest_relative, 0);
+}
+
+TEST(RunKernel, EveryKindMeasuresTheErrorOfFloat32) {
+  struct Kind {
+    const char* name;
+    std::function<void(KernelSpec&)> ask;
+  };
+  const Kind kinds[] = {{"products", [](KernelSpec& spec) { spec.method = Method::product; }},
+                        {"products by layer", [](KernelSpec& spec) { spec.method = Method::product, spec.by = By::layer; }},
+                        {"conjugate", [](KernelSpec& spec) { spec.reduce.clear(), spec.conjugate = "0"; }},
+                        {"parameters", [](KernelSpec& spec) { spec.space = Space::parameters; }},
+                        {"self", [](KernelSpec& spec) { spec.pairs = Pairs::self; }},
+                        {"all pairs", [](KernelSpec&) {}}};
+  for (const Kind& kind : kinds) {
+    for (const bool two_sets : {false, true}) {
+      SCOPED_TRACE(std::string(kind.name) + (two_sets ? ", two sets" : ""));
+      KernelSpec spec = spec_of("full", 40);
+      spec.precision = Precision::float32;
+      kind.ask(spec);
+      if (two_sets && (spec.space == Space::parameters || spec.pairs == Pairs::self)) continue;
+      if (two_sets) spec.data2 = data::DataSpec{.source = "digits", .n = 7};
+      const KernelResult result = run_kernel(spec);
+      EXPECT_EQ(result.not_measured, "");
+      ASSERT_TRUE(result.measured_error.has_value());
+      EXPECT_LT(result.measured_error->largest_relative, 1e-5);
+      EXPECT_GT(result.measured_error->largest_relative, 0);
+      EXPECT_EQ(result.measured_error->samples.size(), 4U);
+      EXPECT_EQ(result.measured_error->samples2.size(), two_sets ? 4U : 0U);
+    }
+  }
+}
+
+/// It is measured before the work, on fewer samples where memory is short, and does not make a run fail.
+TEST(RunKernel, MeasuresWithinTheMemoryOrSaysWhatItNeeds) {
+  KernelSpec spec = spec_of("trace", 16);
+  spec.model.text = "Chain(Conv((3, 3), 1 => 16, relu), Conv((3, 3), 16 => 16, relu), GlobalMeanPool(), flatten, Dense(16 => 10))";
+  spec.data.source = "x";
+  spec.data.array = Array(test::random_tensor({16, 1, 12, 12}, 3));
+  spec.data.n.reset();
+  spec.precision = Precision::float32;
+  spec.pairs = Pairs::self;
+  std::set<std::size_t> counts;  // of samples; 0 where it was not measured
+  for (const int threads : {1, 2}) {
+    spec.resources.threads = threads;
+    bool enough = false;
+    for (std::size_t memory = 4'000'000; memory < 50'000'000; memory += memory / 12) {
+      spec.resources.memory = memory;
+      std::optional<KernelResult> result;
+      try {
+        result = run_kernel(spec);
+      } catch (const Error& error) {
+        ASSERT_EQ(error.kind(), ErrorKind::memory);
+        EXPECT_FALSE(enough) << "less memory than " << memory << " was enough";
+        continue;
+      }
+      enough = true;
+      counts.insert(result->measured_error ? result->measured_error->samples.size() : 0);
+      if (result->measured_error) {
+        EXPECT_LT(result->measured_error->largest_relative, 1e-5);
+        EXPECT_EQ(result->not_measured, "");
+      } else {
+        EXPECT_EQ(result->not_measured.find("needs a memory budget of at least "), 0U) << result->not_measured;
+      }
+    }
+  }
+  EXPECT_TRUE(counts.contains(0) && counts.contains(1) && counts.contains(4)) << ::testing::PrintToString(counts);
 }
 
 TEST(RunKernel, RefusesWhatContradictsItself) {

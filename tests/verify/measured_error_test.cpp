@@ -27,6 +27,26 @@ struct Runs {
     return measure_error(single, wide, inputs, problem.of, problem.reduction, problem.basis, test.context,
                          second);
   }
+  MeasuredError measure_product(const SecondSet* second = nullptr) {
+    return measure_product_error(single, wide, inputs, problem.of, problem.reduction, problem.basis,
+                                 test.context, second);
+  }
+  MeasuredError measure_conjugate(const Tensor<float>* second = nullptr) {
+    return measure_conjugate_error(single, wide, inputs, problem.of, test.context, second);
+  }
+  MeasuredError measure_parameter_space() {
+    return measure_parameter_space_error(single, wide, inputs, problem.of, problem.reduction, problem.basis,
+                                         test.context);
+  }
+  /// A float32 program whose first weight is off by a thousandth.
+  void plant_a_fault() {
+    std::vector<Tensor<float>> parameters;
+    for (const Parameter& parameter : problem.graph->parameters) {
+      parameters.push_back(parameter.data.converted<float>());
+    }
+    for (float& entry : parameters.front()) entry *= 1.001F;
+    single.set_parameters(parameters, test.context);
+  }
 
   tangra::test::TestContext test;
   const Problem& problem;
@@ -57,6 +77,86 @@ TEST(MeasuredError, IsSmallOnHealthyNetworksAndNotZero) {
   }
 }
 
+void expect_small(const MeasuredError& error, const std::string& what) {
+  EXPECT_LT(error.largest_relative, 1e-5) << what;
+  EXPECT_GT(error.largest_relative, 1e-9) << what;
+  EXPECT_GT(error.rms, 0) << what;
+  EXPECT_GT(error.largest_entry, 0) << what;
+}
+
+TEST(MeasuredError, OfVectorProducts) {
+  for (const std::string activation : {"Tanh", "Relu"}) {
+    for (const std::string& reduction : reductions) {
+      const Problem rows = network(activation, 9, reduction), columns = network(activation, 2, reduction);
+      Runs runs(rows);
+      const Runs other(columns);
+      const SecondSet second{.inputs = other.inputs, .basis = columns.basis};
+      const MeasuredError error = runs.measure_product();
+      expect_small(error, activation + ", " + reduction);
+      EXPECT_EQ(error.entries, rows.reduction.kernel_shape(4, 4).elements());
+      const MeasuredError of_two = runs.measure_product(&second);
+      expect_small(of_two, activation + ", " + reduction + ", two sets");
+      EXPECT_EQ(of_two.entries, rows.reduction.kernel_shape(4, 2).elements());
+      EXPECT_EQ(of_two.samples2, (std::vector<Index>{0, 1}));
+    }
+  }
+}
+
+/// Rows and columns have bases of their own, asked for the samples' numbers in either set.
+TEST(MeasuredError, OfVectorProductsWithBases) {
+  Problem rows = network("Tanh", 10, "full"), columns = network("Tanh", 3, "full");
+  std::set<Index> asked;
+  const auto scaled = [&](Index offset) {
+    return Basis::computed(3, 3, [&asked, offset](Index sample, std::span<const double>, std::span<double> to) {
+      asked.insert(offset + sample);
+      for (std::size_t a = 0; a < 3; ++a) to[4 * a] = static_cast<double>(1 + offset + sample);
+    });
+  };
+  rows.basis = scaled(0);
+  columns.basis = scaled(100);
+  Runs runs(rows);
+  const Runs other(columns);
+  const SecondSet second{.inputs = other.inputs, .basis = columns.basis};
+  expect_small(runs.measure_product(&second), "bases");
+  EXPECT_EQ(asked, (std::set<Index>{0, 3, 6, 9, 100, 101, 102}));
+}
+
+TEST(MeasuredError, OfAGramMatrixOfActivations) {
+  for (const std::string activation : {"Tanh", "Relu"}) {
+    const Problem rows = network(activation, 9, "full"), columns = network(activation, 2, "full");
+    const Runs other(columns);
+    Runs runs(rows);
+    expect_small(runs.measure_conjugate(), activation);
+    EXPECT_EQ(runs.measure_conjugate().entries, 16);
+    expect_small(runs.measure_conjugate(&other.inputs), activation + ", two sets");
+    EXPECT_EQ(runs.measure_conjugate(&other.inputs).entries, 8);
+  }
+}
+
+TEST(MeasuredError, InTheSpaceOfParameters) {
+  for (const std::string activation : {"Tanh", "Relu"}) {
+    for (const std::string reduction : {"full", "output=1"}) {
+      const MeasuredError error = Runs(network(activation, 9, reduction)).measure_parameter_space();
+      expect_small(error, activation + ", " + reduction);
+      EXPECT_EQ(error.samples.size(), 4U);
+      EXPECT_EQ(error.parameters.size(), 256U);
+      EXPECT_EQ(error.parameters.front(), 0);
+      EXPECT_EQ(error.parameters.back(), 13 * 31 + 31 + 31 * 17 + 17 + 17 * 3 + 3 - 1);
+      EXPECT_EQ(error.entries, 256 * 256);
+    }
+  }
+}
+
+TEST(MeasuredError, APlantedFaultIsSeenInEveryKind) {
+  const Problem problem = network("Tanh", 9, "full");
+  Runs runs(problem);
+  runs.plant_a_fault();
+  EXPECT_GT(runs.measure().largest_relative, 1e-5);
+  EXPECT_GT(runs.measure_product().largest_relative, 1e-5);
+  EXPECT_GT(runs.measure_conjugate().largest_relative, 1e-5);
+  EXPECT_GT(runs.measure_parameter_space().largest_relative, 1e-5);
+}
+
 TEST(MeasuredError, SamplesAreSpreadEvenly) {
   const auto samples = [](Index count) { return Runs(network("Tanh", count, "full")).measure().samples; };
   EXPECT_EQ(samples(10), (std::vector<Index>{0, 3, 6, 9}));
@@ -67,9 +167,12 @@ TEST(MeasuredError, SamplesAreSpreadEvenly) {
 TEST(MeasuredError, NoSamplesHaveNoError) {
   Problem problem = network("Tanh", 2, "full");
   problem.inputs = Tensor<double>(Shape{0, 13});
-  const MeasuredError error = Runs(problem).measure();
-  EXPECT_EQ(error.entries, 0);
-  EXPECT_EQ(error.largest_relative, 0);
+  Runs runs(problem);
+  for (const MeasuredError& error : {runs.measure(), runs.measure_product(), runs.measure_conjugate()}) {
+    EXPECT_EQ(error.entries, 0);
+    EXPECT_EQ(error.largest_relative, 0);
+  }
+  EXPECT_EQ(runs.measure_parameter_space().largest_relative, 0);
 }
 
 TEST(MeasuredError, ABasisIsAskedForTheSamplesThemselves) {
@@ -122,6 +225,22 @@ TEST(MeasuredError, AReluThatFlipsIsCountedAndIsNoError) {
   const MeasuredError error = Runs(problem).measure();
   EXPECT_LT(error.largest_relative, 1e-6) << "float64 was not held to float32's side";
   EXPECT_EQ(error.near_kinks, 1);
+  Runs runs(problem);
+  for (const MeasuredError& other : {runs.measure_product(), runs.measure_parameter_space(), runs.measure_conjugate()}) {
+    EXPECT_LT(other.largest_relative, 1e-6) << "float64 was not held to float32's side";
+    EXPECT_EQ(other.near_kinks, 1);
+  }
+}
+
+TEST(MeasuredError, KinksBehindWhatIsDifferentiatedDoNotCount) {
+  RandomNet net(6020);
+  const ValueId x = net.input(2);
+  const ValueId h = net.dense("0", x, 5);
+  const ValueId relu = net.apply("Relu", {net.apply("Sub", {h, h})});  // at its kink, whatever comes in
+  Problem problem = net.problem(net.dense("1", relu, 2), 2, "full");
+  EXPECT_GT(Runs(problem).measure_conjugate().near_kinks, 0);
+  problem.of = h;
+  EXPECT_EQ(Runs(problem).measure_conjugate().near_kinks, 0);
 }
 
 TEST(MeasuredError, NothingIsNearAKinkInASmoothNetwork) {

@@ -5,18 +5,18 @@
 
 namespace tangra::load::onnx {
 
-Shape at_two(const Shape& one, const Place& place) {
-  Shape two = one;
-  if (place) two[place->axis] *= 2;
-  return two;
+Shape at_many(const Shape& one, const Place& place, Index samples) {
+  Shape many = one;
+  if (place) many[place->axis] *= samples;
+  return many;
 }
 
-Doubled doubled_axis(const Shape& one, const Shape& two) {
-  Doubled result;
-  if (one.rank() != two.rank()) return {.fits = false, .axis = std::nullopt};
+Grown grown_axis(const Shape& one, const Shape& many, Index samples) {
+  Grown result;
+  if (one.rank() != many.rank()) return {.fits = false, .axis = std::nullopt};
   for (Index axis = 0; axis < one.rank(); ++axis) {
-    if (one[axis] == two[axis]) continue;
-    if (result.axis || two[axis] != 2 * one[axis]) return {.fits = false, .axis = std::nullopt};
+    if (one[axis] == many[axis]) continue;
+    if (result.axis || many[axis] != samples * one[axis]) return {.fits = false, .axis = std::nullopt};
     result.axis = axis;
   }
   return result;

@@ -21,16 +21,16 @@ struct BatchPlace {
 
 using Place = std::optional<BatchPlace>;
 
-/// The shape with twice as many samples as the one for a single sample.
-Shape at_two(const Shape& one, const Place& place);
+/// The shape for `samples` samples of an array that has shape `one` for one.
+Shape at_many(const Shape& one, const Place& place, Index samples);
 
-/// The axis along which two shapes differ, one being twice the other; none where they are alike in all
-/// others. `fits` is false where they differ in another way.
-struct Doubled {
+/// The axis along which the shape for `samples` samples is that many times as long as the shape for one; none
+/// where they are alike in all axes. `fits` is false where they differ in another way.
+struct Grown {
   bool fits = true;
   std::optional<Index> axis;
 };
-Doubled doubled_axis(const Shape& one, const Shape& two);
+Grown grown_axis(const Shape& one, const Shape& many, Index samples);
 
 /// Where the samples are once an array of shape `from` (for one sample) is read with shape `to`, if they lie
 /// along `axis` of it; nothing where the entries before and behind do not come out even.

@@ -2,6 +2,7 @@
 // Not for other rooms: an ONNX file as plain data. Nothing behind the reader knows protobuf.
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,8 @@ struct FileModel {
   std::string name;
   Index opset = 0;
   std::vector<FileNode> nodes;
+  std::set<std::string>
+      functions;  ///< that the file defines itself, as "domain::name"; their bodies are not read
   std::vector<Initializer> initializers;
   std::vector<ValueInfo> inputs;  ///< without those that are initialisers
   std::vector<ValueInfo> outputs;

@@ -6,10 +6,10 @@
 namespace tangra::load::onnx {
 namespace {
 
-/// Whether the constant for two samples is that for one, once for each sample.
-bool repeats(const Folded& folded, const BatchPlace& place) {
-  if (folded.two.shape() != at_two(folded.one.shape(), place)) return false;
-  if (folded.one.type() != folded.two.type()) return false;
+/// Whether the constant for `samples` samples is that for one, once for each sample.
+bool repeats(const Folded& folded, const BatchPlace& place, Index samples) {
+  if (folded.many.shape() != at_many(folded.one.shape(), place, samples)) return false;
+  if (folded.one.type() != folded.many.type()) return false;
   const Shape& shape = folded.one.shape();
   const auto outer = static_cast<std::size_t>(shape.elements(0, place.axis) * place.outer);
   const std::size_t inner =
@@ -18,19 +18,21 @@ bool repeats(const Folded& folded, const BatchPlace& place) {
   if (inner == 0) return true;
   for (std::size_t k = 0; k < outer; ++k) {
     const std::byte* one = folded.one.data() + k * inner;
-    const std::byte* two = folded.two.data() + 2 * k * inner;
-    if (std::memcmp(one, two, inner) != 0 || std::memcmp(one, two + inner, inner) != 0) return false;
+    const std::byte* many = folded.many.data() + static_cast<std::size_t>(samples) * k * inner;
+    for (Index n = 0; n < samples; ++n, many += inner) {
+      if (std::memcmp(one, many, inner) != 0) return false;
+    }
   }
   return true;
 }
 
 /// Where the samples are in a constant that depends on their number by its shape alone.
-Place repeated_place(const Folded& folded) {
-  const auto [fits, axis] = doubled_axis(folded.one.shape(), folded.two.shape());
+Place repeated_place(const Folded& folded, Index samples) {
+  const auto [fits, axis] = grown_axis(folded.one.shape(), folded.many.shape(), samples);
   if (!fits || !axis) return std::nullopt;
   const Index length = folded.one.shape()[*axis];
   for (const BatchPlace& place : {BatchPlace{*axis, 1, length}, BatchPlace{*axis, length, 1}}) {
-    if (repeats(folded, place)) return place;
+    if (repeats(folded, place, samples)) return place;
   }
   return std::nullopt;
 }
@@ -73,7 +75,7 @@ Fact& Lower::in(std::size_t input) const {
 Place Lower::place(std::size_t input) const {
   const Fact& fact = in(input);
   if (!fact.folded || !fact.folded->differs) return fact.place;
-  const Place place = repeated_place(*fact.folded);
+  const Place place = repeated_place(*fact.folded, assembly_.probe);
   if (!place) refuse_mixing("the entries of " + node.inputs[input] + " depend on the number of samples");
   return place;
 }
@@ -102,7 +104,7 @@ const Array* Lower::constant(std::size_t input) const {
 std::optional<Lower::Pair> Lower::integers(std::size_t input) const {
   if (!has(input)) return std::nullopt;
   const Fact& fact = in(input);
-  if (fact.folded) return Pair{onnx::integers_of(fact.folded->one), onnx::integers_of(fact.folded->two)};
+  if (fact.folded) return Pair{onnx::integers_of(fact.folded->one), onnx::integers_of(fact.folded->many)};
   const std::vector<Index> entries = onnx::integers_of(*constant(input));
   return Pair{entries, entries};
 }
@@ -168,7 +170,7 @@ void Lower::refuse_mixing(const std::string& how) const {
        .where = "node " + node.name + " (" + node.op + ")",
        .got = {},
        .expected = "a network that treats each sample by itself",
-       .cure = "Export it for inference; where the input has no axis of samples, load it with batch = none"});
+       .cure = "Export it for inference; where the input has no axis of samples, load it with --batch none"});
 }
 
 void Lower::refuse_mode(const std::string& what, const std::string& got, const std::string& expected) const {
@@ -202,8 +204,9 @@ Broadcast broadcast_inputs(Lower& call, const std::vector<std::size_t>& inputs) 
       const Fact& fact = call.in(k);
       if ((fact.folded != nullptr) != folded) continue;
       const Place own = moved(call.place(k), rank - fact.shape.rank());
-      const bool follows = folded && own && result.place && own->axis == result.place->axis &&
-                           repeats(*fact.folded, *moved(result.place, fact.shape.rank() - rank));
+      const bool follows =
+          folded && own && result.place && own->axis == result.place->axis &&
+          repeats(*fact.folded, *moved(result.place, fact.shape.rank() - rank), call.probe());
       agree(own, follows);
     }
   }

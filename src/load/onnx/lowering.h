@@ -15,10 +15,11 @@
 
 namespace tangra::load::onnx {
 
-/// A value that depends on no sample and no parameter, for one sample and for two: it may hold their number.
+/// A value that depends on no sample and no parameter, for one sample and for several
+/// (Assembly::probe): it may hold their number.
 struct Folded {
   Array one;
-  Array two;
+  Array many;
   bool differs = false;  ///< in shape or in any entry
 };
 
@@ -34,7 +35,9 @@ struct Fact {
   const Initializer* initializer = nullptr;  ///< whose entries these are, unchanged
   bool broken = false;                       ///< its node could not be read; the error is kept
 
-  Shape shape_two() const { return folded ? folded->two.shape() : at_two(shape, place); }
+  Shape shape_for(Index samples) const {
+    return folded ? folded->many.shape() : at_many(shape, place, samples);
+  }
   bool is_parameter_free() const { return dependence == Dependence::constant; }
 };
 
@@ -47,11 +50,14 @@ class Mixing : public Error {
 /// The graph under construction: names stay those of the file, added ones are told apart.
 class Assembly {
  public:
-  Assembly(const std::string& name, Readings& which) : builder(name), readings(which) {}
+  Assembly(const std::string& name, Readings& which, Index the_probe)
+      : builder(name), readings(which), probe(the_probe) {}
 
   ops::GraphBuilder builder;
   Readings& readings;
   Index samples = 0;  ///< for which the file is made; 0: any number
+  const Index
+      probe;  ///< the number of samples for which shapes and constants are compared with those for one
 
   /// `wanted`, or with a number behind it where that is taken.
   std::string fresh(const std::string& wanted);
@@ -96,9 +102,9 @@ class Lower {
   /// A constant input that is the same for any number of samples; null where absent. Throws
   /// Error(unsupported) where it is not known before the network runs.
   const Array* constant(std::size_t input) const;
-  /// The same as integers for one and for two samples, which may differ.
+  /// The same as integers for one sample and for several, which may differ.
   struct Pair {
-    std::vector<Index> one, two;
+    std::vector<Index> one, many;
   };
   std::optional<Pair> integers(std::size_t input) const;
   /// Integers from the attribute or, where there is none, from the input; these must not depend on the
@@ -120,6 +126,9 @@ class Lower {
   bool is_for_one() const { return assembly_.samples == 1; }
   /// The number of samples for which the file is made, 0: any.
   Index samples_in_file() const { return assembly_.samples; }
+  /// How many "several" samples are.
+  Index probe() const { return assembly_.probe; }
+  Shape shape_for_many(const Fact& fact) const { return fact.shape_for(assembly_.probe); }
   /// Where the samples are in `to`, a shape for one sample whose axes do not say; chosen among several
   /// (Readings). Nothing where they cannot be told apart in it.
   Place read_place(const Shape& from, const BatchPlace& place, const Shape& to);

@@ -13,22 +13,22 @@
 namespace tangra::load::onnx {
 namespace {
 
-std::shared_ptr<const Folded> folded(Array one, Array two) {
+std::shared_ptr<const Folded> folded(Array one, Array many) {
   auto result = std::make_shared<Folded>();
-  const bool same_bytes =
-      one.shape() == two.shape() && one.type() == two.type() &&
-      (one.bytes() == 0 || one.data() == two.data() || std::memcmp(one.data(), two.data(), one.bytes()) == 0);
+  const bool same_bytes = one.shape() == many.shape() && one.type() == many.type() &&
+                          (one.bytes() == 0 || one.data() == many.data() ||
+                           std::memcmp(one.data(), many.data(), one.bytes()) == 0);
   result->one = std::move(one);
-  result->two = std::move(two);
+  result->many = std::move(many);
   result->differs = !same_bytes;
   return result;
 }
 
-Fact folded_fact(Array one, Array two) {
+Fact folded_fact(Array one, Array many) {
   Fact fact;
   fact.type = one.type();
   fact.shape = one.shape();
-  fact.folded = folded(std::move(one), std::move(two));
+  fact.folded = folded(std::move(one), std::move(many));
   return fact;
 }
 
@@ -56,12 +56,12 @@ struct Plan {
 /// The network under construction.
 class Network {
  public:
-  Network(const Plan& plan, Readings& readings, FoldBudget& budget)
+  Network(const Plan& plan, Readings& readings, FoldBudget& budget, Index probe)
       : model_(plan.model),
         options_(plan.options),
         needed_(plan.needed),
         decisions_(plan.decisions),
-        assembly_(plan.model.name, readings),
+        assembly_(plan.model.name, readings, probe),
         budget_(budget) {}
 
   Graph build() {
@@ -92,6 +92,7 @@ class Network {
       const auto found = decisions_.find(initializer.name);
       if (found == decisions_.end()) continue;
       const Decision& decision = found->second;
+      if (decision.kind == Decision::Kind::tied) continue;
       Fact fact = folded_fact(initializer.data, initializer.data);
       if (decision.kind != Decision::Kind::constant) {
         fact.folded = nullptr;
@@ -108,6 +109,23 @@ class Network {
       fact.initializer = &initializer;
       facts_[initializer.name] = std::move(fact);
     }
+    for (const Initializer& initializer : model_.initializers) {
+      const auto found = decisions_.find(initializer.name);
+      if (found != decisions_.end() && found->second.kind == Decision::Kind::tied)
+        add_tied(initializer, found->second);
+    }
+  }
+
+  /// A parameter under a second name, perhaps transposed.
+  void add_tied(const Initializer& initializer, const Decision& decision) {
+    Fact fact = facts_.at(decision.same_as);
+    fact.shape = initializer.data.shape();
+    fact.initializer = &initializer;
+    if (decision.transposed) {
+      fact.id = assembly_.builder.apply("Transpose", {fact.id}, {{"perm", std::vector<Index>{1, 0}}},
+                                        assembly_.fresh(initializer.name));
+    }
+    facts_[initializer.name] = std::move(fact);
   }
 
   Fact& fact(const std::string& name) {
@@ -220,27 +238,27 @@ class Network {
       return std::clamp<Index>(at, 0, rank);
     };
     const Index first = bound("start", 0), last = std::max(first, bound("end", rank));
-    facts_[node.outputs[0]] =
-        folded_fact(lengths_array(x.shape, first, last), lengths_array(x.shape_two(), first, last));
+    facts_[node.outputs[0]] = folded_fact(lengths_array(x.shape, first, last),
+                                          lengths_array(x.shape_for(assembly_.probe), first, last));
     return true;
   }
 
   bool fold_node(const FileNode& node) {
     const Fold fold = find_fold(node);
     if (fold == nullptr || node.has_graph) return false;
-    std::vector<const Array*> one, two;
+    std::vector<const Array*> one, many;
     bool differs = false;
     for (const std::string& input : node.inputs) {
       const Fact* own = input.empty() ? nullptr : &fact(input);
       if (own != nullptr && own->folded == nullptr) return false;
       one.push_back(own == nullptr ? nullptr : &own->folded->one);
-      two.push_back(own == nullptr ? nullptr : &own->folded->two);
+      many.push_back(own == nullptr ? nullptr : &own->folded->many);
       differs = differs || (own != nullptr && own->folded->differs);
     }
     const std::vector<Array> results = fold({node, one, model_.opset, budget_});
-    const std::vector<Array> doubled = differs ? fold({node, two, model_.opset, budget_}) : results;
+    const std::vector<Array> grown = differs ? fold({node, many, model_.opset, budget_}) : results;
     for (std::size_t k = 0; k < std::min(results.size(), node.outputs.size()); ++k) {
-      if (!node.outputs[k].empty()) facts_[node.outputs[k]] = folded_fact(results[k], doubled[k]);
+      if (!node.outputs[k].empty()) facts_[node.outputs[k]] = folded_fact(results[k], grown[k]);
     }
     return true;
   }
@@ -253,8 +271,10 @@ class Network {
     }
     constexpr std::size_t most = 40;
     std::map<std::string, std::string> nodes;
+    bool own = false;
     for (std::size_t k = 0; k < std::min(most, unsupported_.size()); ++k) {
       const FileNode& node = *unsupported_[k];
+      own = own || model_.functions.contains(node.domain + "::" + node.op);
       std::string& list = nodes[node.domain.empty() ? node.op : node.domain + "::" + node.op];
       list += (list.empty() ? "" : ", ") + node.name;
     }
@@ -262,11 +282,14 @@ class Network {
     for (const auto& [op, list] : nodes) text += (text.empty() ? "" : "; ") + op + " (" + list + ")";
     if (unsupported_.size() > most)
       text += " and " + std::to_string(unsupported_.size() - most) + " nodes more";
-    throw Error(ErrorKind::unsupported, {.what = "the network has operators that are not supported",
-                                         .where = model_.source,
-                                         .got = text,
-                                         .expected = {},
-                                         .cure = "docs/onnx.md lists the operators that are"});
+    throw Error(ErrorKind::unsupported,
+                {.what = "the network has operators that are not supported",
+                 .where = model_.source,
+                 .got = text,
+                 .expected = {},
+                 .cure = own ? "The file's own functions are not expanded: export without "
+                               "them, or rewrite it with onnx.inliner.inline_local_functions"
+                             : "docs/onnx.md lists the operators that are"});
   }
 
   /// Outputs lose the axis of the samples and have the file's names.
@@ -280,6 +303,10 @@ class Network {
         if (needed_.outputs.size() == 1) refuse_output(name, "it is the same for every sample");
         continue;
       }
+      // Rows (T * N, C) are as many for each sample; (1, N * C) or (T, N * C) are not read back.
+      if (own.place && !own.place->alone() && own.place->axis > 0 && assembly_.samples != 1)
+        refuse_output(name, "it has no axis of samples, but holds them in axis " +
+                                std::to_string(own.place->axis) + " together with other entries");
       Shape shape;
       for (Index axis = 0; axis < own.shape.rank(); ++axis) {
         if (!own.place || axis != own.place->axis || !own.place->alone()) shape.append(own.shape[axis]);
@@ -321,10 +348,8 @@ class Network {
   std::optional<Mixing> first_mixing_;  ///< where that is what the first error says
 };
 
-}  // namespace
-
-Graph network_of(const FileModel& model, const OnnxOptions& options) {
-  const Plan plan(model, options);
+/// The network by the shapes and constants for one sample and for `probe` of them.
+Graph probed_network(const Plan& plan, Index probe) {
   // A few places at most are open in a real file; a hostile one must not keep us for long.
   const std::size_t most_readings = std::clamp<std::size_t>(1000000 / (plan.needed.nodes.size() + 1), 8, 256);
   Readings readings;
@@ -332,7 +357,7 @@ Graph network_of(const FileModel& model, const OnnxOptions& options) {
   std::optional<Error> first;
   for (std::size_t k = 0; k < most_readings; ++k) {
     try {
-      return Network(plan, readings, budget).build();
+      return Network(plan, readings, budget, probe).build();
     } catch (const Mixing& mixing) {
       if (!first) first = mixing;
     } catch (const Error&) {
@@ -342,6 +367,15 @@ Graph network_of(const FileModel& model, const OnnxOptions& options) {
     if (!readings.advance()) break;
   }
   throw Error(*first);
+}
+
+}  // namespace
+
+Graph network_of(const FileModel& model, const OnnxOptions& options) {
+  const Plan plan(model, options);
+  // What happens to come out right for two samples, as min(N, 2) does, does not for three.
+  probed_network(plan, 2);
+  return probed_network(plan, 3);
 }
 
 }  // namespace tangra::load::onnx

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <regex>
 
 #include "tangra/load/onnx/fold.h"
@@ -17,7 +18,8 @@ struct Use {
 };
 
 bool is_setting(const FileNode& node, std::size_t input) {
-  static const std::set<std::string> by_shape = {"Shape", "Size", "ConstantOfShape", "Range", "NonZero", "EyeLike"};
+  static const std::set<std::string> by_shape = {"Shape", "Size",    "ConstantOfShape",
+                                                 "Range", "NonZero", "EyeLike"};
   if (by_shape.contains(node.op)) return true;
   const Row* row = find_row(node.op);
   return row != nullptr && std::ranges::find(row->fixed, input) != row->fixed.end();
@@ -65,6 +67,68 @@ ParameterRole role_of(const Initializer& initializer, const Use& use) {
   if (product || norm || op == "MatMul" || op == "Mul" || op == "Gather") return ParameterRole::weight;
   if (op == "Add" || initializer.name.ends_with("bias")) return ParameterRole::bias;
   return initializer.data.shape().rank() >= 2 ? ParameterRole::weight : ParameterRole::other;
+}
+
+/// Whether the matrix b is a with its axes exchanged, bit by bit.
+bool is_transpose(const Array& a, const Array& b) {
+  const Index rows = a.shape()[0], columns = a.shape()[1];
+  if (b.shape() != Shape{columns, rows}) return false;
+  const std::size_t width = bytes_of(a.type());
+  for (Index r = 0; r < rows; ++r) {
+    for (Index c = 0; c < columns; ++c) {
+      const auto here = static_cast<std::size_t>(r * columns + c) * width;
+      const auto there = static_cast<std::size_t>(c * rows + r) * width;
+      if (std::memcmp(a.data() + here, b.data() + there, width) != 0) return false;
+    }
+  }
+  return true;
+}
+
+bool is_copy(const Array& a, const Array& b) {
+  return a.shape() == b.shape() && std::memcmp(a.data(), b.data(), a.bytes()) == 0;
+}
+
+/// A matrix whose entries are not all the same: those of others are equal to it for a reason.
+bool is_distinct(const Array& array) {
+  const Shape& shape = array.shape();
+  if (shape.rank() != 2 || shape[0] < 2 || shape[1] < 2) return false;
+  const std::size_t width = bytes_of(array.type());
+  return std::memcmp(array.data(), array.data() + width, array.bytes() - width) != 0;
+}
+
+/// Exporters store what they compute from a weight, as its transpose, under a name that they count up, beside
+/// the weight itself where that is used as well. Of several weights that would do none is taken.
+void tie_copies(const FileModel& model, std::map<std::string, Decision>& decisions) {
+  std::vector<const Initializer*> own, counted;
+  for (const Initializer& initializer : model.initializers) {
+    const auto found = decisions.find(initializer.name);
+    if (found == decisions.end() || found->second.kind != Decision::Kind::parameter) continue;
+    if (is_distinct(initializer.data))
+      (is_running_name(initializer.name) ? counted : own).push_back(&initializer);
+  }
+  for (const Initializer* copy : counted) {
+    const auto fits = [&](const Initializer* source) {
+      return source->data.type() == copy->data.type() &&
+             (is_copy(source->data, copy->data) || is_transpose(source->data, copy->data));
+    };
+    const auto source = std::ranges::find_if(own, fits);
+    if (source == own.end()) continue;
+    Decision &one = decisions.at((*source)->name), &other = decisions.at(copy->name);
+    const bool transposed = !is_copy((*source)->data, copy->data);
+    const std::string relation = transposed ? "transpose" : "copy";
+    if (std::find_if(source + 1, own.end(), fits) != own.end()) {
+      other.why +=
+          "; the " + relation + " of " + (*source)->name + " and of others, so that it is tied to none";
+      continue;
+    }
+    other = {.kind = Decision::Kind::tied,
+             .why = {},
+             .role = one.role,
+             .layer = one.layer,
+             .same_as = (*source)->name,
+             .transposed = transposed};
+    one.why = "also " + copy->name + ", its " + relation + ", which the exporter stored; " + one.why;
+  }
 }
 
 std::string in_words(const Use& use) {
@@ -138,6 +202,7 @@ std::map<std::string, Decision> decide_parameters(const FileModel& model,
     }
     decisions.emplace(initializer.name, std::move(decision));
   }
+  tie_copies(model, decisions);
   return decisions;
 }
 

@@ -232,6 +232,7 @@ FileModel model_of(const ::onnx::ModelProto& proto, const std::string& source,
                   .name = graph.name(),
                   .opset = opset_of(proto),
                   .nodes = {},
+                  .functions = {},
                   .initializers = {},
                   .inputs = {},
                   .outputs = {}};
@@ -261,6 +262,8 @@ FileModel model_of(const ::onnx::ModelProto& proto, const std::string& source,
   for (const auto& output : graph.output()) model.outputs.push_back(info_of(output, source));
   for (int k = 0; k < graph.node_size(); ++k)
     model.nodes.push_back(node_of(graph.node(k), k, source, folder));
+  for (const auto& function : proto.functions())
+    model.functions.insert(function.domain() + "::" + function.name());
   check_opset(model);
   return model;
 }

@@ -62,6 +62,9 @@ bool adds_zeros(Lower& call) {
     if (!all || !broadcasts_to(zeros.shape, x.shape)) continue;
     const Place own = call.place(1 - k), added = moved(call.place(k), x.shape.rank() - zeros.shape.rank());
     if (own && added && own != added) continue;
+    if (!own && added &&
+        x.shape[added->axis] != zeros.shape[added->axis - x.shape.rank() + zeros.shape.rank()])
+      continue;  // several rows beside one for each sample
     call.alias(0, x, x.shape, own ? own : added);
     return true;
   }

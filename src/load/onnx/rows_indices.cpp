@@ -1,7 +1,10 @@
 // Rows of the lowering table: operators that choose, repeat or join entries. None may do so along the axis of
 // the samples.
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
+#include <limits>
 #include <numeric>
 
 #include "tangra/base/error.h"
@@ -19,6 +22,11 @@ void concat(Lower& call) {
     if (own && own->axis == axis) call.refuse_mixing("it joins along the axis of the samples");
     if (own && place && own != place) call.refuse_mixing("its inputs hold the samples along different axes");
     if (own) place = own;
+  }
+  // One row beside N of them: there is no such joint but for one sample.
+  for (std::size_t k = 0; place && !call.is_for_one() && k < call.count(); ++k) {
+    if (!call.place(k))
+      call.refuse_mixing("one input holds the samples, and " + call.node.inputs[k] + " does not");
   }
   Shape shape = call.in(0).shape;
   const Frame frame(shape, axis == 0);
@@ -53,6 +61,17 @@ void split(Lower& call) {
   }
 }
 
+/// Whether first .. last is the samples' whole axis, which has this length for one sample, for any number of
+/// them; literal ends reach only as far as the file says that there are samples.
+bool takes_all_samples(const Lower& call, Index length, const std::array<Index, 2>& first,
+                       const std::array<Index, 2>& last) {
+  constexpr Index endless = std::numeric_limits<std::int32_t>::max();
+  const Index literal = call.samples_in_file() > 0 ? call.samples_in_file() * length : endless;
+  const bool from_start = (first[0] == 0 || first[0] <= -literal) && (first[1] == 0 || first[1] <= -literal);
+  const bool by_number = last[0] == length && last[1] == call.probe() * length;
+  return from_start && (by_number || std::min(last[0], last[1]) >= literal);
+}
+
 /// starts, ends and axes are attributes before opset 10, inputs since.
 void slice(Lower& call) {
   Fact& x = call.in(0);
@@ -67,7 +86,7 @@ void slice(Lower& call) {
   const auto steps =
       (by_inputs ? call.integers_of("steps", 4) : std::nullopt).value_or(std::vector<Index>(first.size(), 1));
   const bool changes =
-      (starts && starts->two.size() != first.size()) || (ends && ends->two.size() != first.size());
+      (starts && starts->many.size() != first.size()) || (ends && ends->many.size() != first.size());
   if (last.size() != first.size() || axes.size() != first.size() || steps.size() != first.size() || changes) {
     call.refuse("starts, ends, axes and steps differ in length");
   }
@@ -76,13 +95,16 @@ void slice(Lower& call) {
   for (std::size_t k = 0; k < axes.size(); ++k) {
     axes[k] = call.axis(axes[k], x.shape.rank());
     const Index length = x.shape[axes[k]];
-    const bool all = steps[k] == 1 && (first[k] == 0 || first[k] <= -length) && (last[k] >= length);
-    whole = whole && all;
     if (place && place->axis == axes[k]) {
+      const bool all =
+          steps[k] == 1 && takes_all_samples(call, length, {first[k], starts ? starts->many[k] : first[k]},
+                                             {last[k], ends ? ends->many[k] : last[k]});
       if (!all) call.refuse_mixing("it takes some of the samples");
       continue;
     }
-    if ((starts && starts->one[k] != starts->two[k]) || (ends && ends->one[k] != ends->two[k])) {
+    const bool all = steps[k] == 1 && (first[k] == 0 || first[k] <= -length) && (last[k] >= length);
+    whole = whole && all;
+    if ((starts && starts->one[k] != starts->many[k]) || (ends && ends->one[k] != ends->many[k])) {
       call.refuse_mixing("what it takes depends on the number of samples");
     }
     on_first = on_first || axes[k] == 0;
@@ -196,8 +218,8 @@ void tile(Lower& call) {
     if (times < 0 || __builtin_mul_overflow(shape[axis], times, &shape[axis]))
       call.refuse("a repeat is out of range");
     if (place && place->axis == axis && times != 1) call.refuse_mixing("it repeats the samples");
-    if (repeats->two[k] == times) continue;
-    if (place || repeats->two[k] != 2 * times)
+    if (repeats->many[k] == times) continue;
+    if (place || repeats->many[k] != call.probe() * times)
       call.refuse_mixing("how often it repeats depends on the number of samples");
     place = BatchPlace{axis, 1, shape[axis]};
   }
@@ -210,6 +232,7 @@ void tile(Lower& call) {
 /// What a Resize is asked for, by axis.
 struct Resizing {
   std::vector<Index> sizes;
+  std::vector<Index> sizes_of_many;
   std::vector<double> scales;
 };
 
@@ -224,7 +247,12 @@ Resizing resizing_of(Lower& call, Index rank) {
     asked.scales = reals_of(*scales);
   std::vector<Index> lengths;
   const auto sizes = asked.scales.empty() && !upsample ? call.integers(3) : std::nullopt;
-  if (sizes) asked.sizes = sizes->one;
+  if (sizes) {
+    asked.sizes = sizes->one;
+    asked.sizes_of_many = sizes->many;
+  }
+  if (asked.sizes_of_many.size() != asked.sizes.size())
+    call.refuse_mixing("how many axes it resizes depends on the number of samples");
   if (call.node.attributes.text("keep_aspect_ratio_policy", "stretch") != "stretch") {
     call.refuse_mode("keep_aspect_ratio_policy is not read", {}, "stretch");
   }
@@ -232,23 +260,45 @@ Resizing resizing_of(Lower& call, Index rank) {
     Resizing all;
     const auto axes = call.node.attributes.integers("axes", {});
     for (Index axis = 0; axis < rank; ++axis) {
-      if (asked.scales.empty())
+      if (asked.scales.empty()) {
         all.sizes.push_back(call.in(0).shape[axis]);
-      else
+        all.sizes_of_many.push_back(call.shape_for_many(call.in(0))[axis]);
+      } else {
         all.scales.push_back(1);
+      }
     }
     for (std::size_t k = 0; k < axes.size(); ++k) {
       const auto axis = static_cast<std::size_t>(call.axis(axes[k], rank));
       if (asked.scales.empty() ? k >= asked.sizes.size() : k >= asked.scales.size())
         call.refuse("axes and sizes do not fit");
-      if (asked.scales.empty())
+      if (asked.scales.empty()) {
         all.sizes[axis] = asked.sizes[k];
-      else
+        all.sizes_of_many[axis] = asked.sizes_of_many[k];
+      } else {
         all.scales[axis] = asked.scales[k];
+      }
     }
     return all;
   }
   return asked;
+}
+
+/// Sizes along the samples must be their number: 1 here, and for several that many, or the number for which
+/// the file is made. All other sizes must be the same for any number.
+void check_sizes(const Lower& call, Resizing& asked, const Place& place) {
+  for (std::size_t k = 0; k < asked.sizes.size(); ++k) {
+    Index& size = asked.sizes[k];
+    const Index many = asked.sizes_of_many[k];
+    if (!place || place->axis != static_cast<Index>(k)) {
+      if (size != many) call.refuse_mixing("a size depends on the number of samples");
+      continue;
+    }
+    const Index length = call.in(0).shape[place->axis], made_for = call.samples_in_file();
+    const bool literal = size == many && made_for > 0 && size == made_for * length;
+    if (!literal && (size != length || many != call.probe() * length))
+      call.refuse_mixing("it resizes the axis of the samples");
+    size = length;
+  }
 }
 
 void resize(Lower& call) {
@@ -262,8 +312,7 @@ void resize(Lower& call) {
     return asked.scales.empty() ? asked.sizes[k] != x.shape[axis] : asked.scales[k] != 1;
   };
   const Place place = call.place(0);
-  // A size along the samples' axis is their number, which is one here.
-  if (place && asked.scales.empty() && place->alone()) asked.sizes[static_cast<std::size_t>(place->axis)] = 1;
+  check_sizes(call, asked, place);
   if (place && touched(place->axis)) call.refuse_mixing("it resizes the axis of the samples");
   Attributes attributes = call.only({"coordinate_transformation_mode", "mode", "nearest_mode"});
   // Before opset 11 there was one rule: places are scaled, and cut off.

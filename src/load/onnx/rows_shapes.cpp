@@ -8,19 +8,24 @@
 namespace tangra::load::onnx {
 namespace {
 
-/// The result has shape `one` for one sample and `two` for two, unless the file holds for one sample alone:
-/// then `two` is none, or leaves out that there are two (`states_number`).
-void reshape_to(Lower& call, const Shape& one, const std::optional<Shape>& two, bool states_number) {
+/// The result has shape `one` for one sample and `many` for several, unless the file holds for one sample
+/// alone: then `many` is none, or leaves out how many there are (`states_number`). In any other file the axis
+/// that grows with the samples must be where the samples are: nothing else proves that they stay apart.
+void reshape_to(Lower& call, const Shape& one, const std::optional<Shape>& many, bool states_number) {
   Fact& x = call.in(0);
   const Place place = call.place(0);
   if (!place) return call.alias(0, x, one, std::nullopt);
-  const auto [fits, axis] = two ? doubled_axis(one, *two) : Doubled{.fits = false, .axis = std::nullopt};
+  const auto [fits, axis] =
+      many ? grown_axis(one, *many, call.probe()) : Grown{.fits = false, .axis = std::nullopt};
   Place found = fits && axis ? place_along(x.shape, *place, one, *axis) : std::nullopt;
   // [1, -1] in a file for one sample means that sample, though it could be read otherwise.
-  if (!found || (!found->alone() && states_number)) found = call.read_place(x.shape, *place, one);
+  if (call.is_for_one() && (!found || (!found->alone() && states_number)))
+    found = call.read_place(x.shape, *place, one);
   if (!found) {
-    call.refuse_mixing("the new shape does not keep the samples apart (" + to_string(x.shape) + " to " +
-                       to_string(one) + ")");
+    call.refuse_mixing("the new shape does not keep the samples apart (one sample: " + to_string(x.shape) +
+                       " to " + to_string(one) + "; " + std::to_string(call.probe()) + ": " +
+                       to_string(call.shape_for_many(x)) +
+                       (many ? " to " + to_string(*many) : " does not fit") + ")");
   }
   call.alias(0, x, one, found);
 }
@@ -39,9 +44,9 @@ void reshape(Lower& call) {
                                         " samples: export it for one, or for any number)"
                                   : ""));
   }
-  const bool literal = call.is_for_one() && wanted->one == wanted->two &&
+  const bool literal = call.is_for_one() && wanted->one == wanted->many &&
                        std::ranges::find(wanted->one, Index{1}) != wanted->one.end();
-  reshape_to(call, *one, reshaped(x.shape_two(), wanted->two, zero), literal);
+  reshape_to(call, *one, reshaped(call.shape_for_many(x), wanted->many, zero), literal);
 }
 
 void flatten(Lower& call) {
@@ -52,7 +57,7 @@ void flatten(Lower& call) {
   const auto flat = [&](const Shape& shape) {
     return Shape{shape.elements(0, axis), shape.elements(axis, shape.rank())};
   };
-  reshape_to(call, flat(x.shape), flat(x.shape_two()), false);
+  reshape_to(call, flat(x.shape), flat(call.shape_for_many(x)), false);
 }
 
 std::optional<std::vector<Index>> axes_of(Lower& call) {
@@ -62,12 +67,12 @@ std::optional<std::vector<Index>> axes_of(Lower& call) {
 /// Without axes, those that have length 1: for any number of samples, unless the file holds for one alone.
 void squeeze(Lower& call) {
   Fact& x = call.in(0);
-  const Shape two = call.is_for_one() ? x.shape : x.shape_two();
+  const Shape many = call.is_for_one() ? x.shape : call.shape_for_many(x);
   std::vector<bool> gone(static_cast<std::size_t>(x.shape.rank()), false);
   if (const auto axes = axes_of(call)) {
     for (const Index axis : *axes) gone[static_cast<std::size_t>(call.axis(axis, x.shape.rank()))] = true;
   } else {
-    for (Index axis = 0; axis < two.rank(); ++axis) gone[static_cast<std::size_t>(axis)] = two[axis] == 1;
+    for (Index axis = 0; axis < many.rank(); ++axis) gone[static_cast<std::size_t>(axis)] = many[axis] == 1;
   }
   Place place = call.place(0);
   Shape shape;
@@ -148,16 +153,16 @@ void expand(Lower& call) {
   Fact& x = call.in(0);
   const auto wanted = call.integers(1);
   if (!wanted) call.refuse("the new shape is missing");
-  Shape one, two;
+  Shape one, many;
   try {
     one = broadcast(x.shape, Shape(wanted->one));
-    two = broadcast(x.shape_two(), Shape(wanted->two));
+    many = broadcast(call.shape_for_many(x), Shape(wanted->many));
   } catch (const Error& error) {
     call.refuse(error.complaint().what, error.complaint().got, error.complaint().expected);
   }
   Place place = moved(call.place(0), one.rank() - x.shape.rank());
   if (!place) {
-    const auto [fits, axis] = doubled_axis(one, two);
+    const auto [fits, axis] = grown_axis(one, many, call.probe());
     if (!fits) call.refuse_mixing("the new shape grows with the samples along several axes");
     if (axis) place = BatchPlace{*axis, 1, one[*axis]};
   } else if (one[place->axis] != place->outer * place->inner) {

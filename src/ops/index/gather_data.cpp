@@ -1,6 +1,8 @@
 // GatherData: whole slices of the first input along `axis`, by indices that are data: the second input holds
 // them as whole numbers (tokens, of which each takes its row of an embedding). Negative ones count from the
 // end. The indices have no derivative.
+#include <array>
+#include <charconv>
 #include <cmath>
 
 #include "tangra/ops/loops.h"
@@ -106,8 +108,9 @@ class GatherData final : public OpOf<GatherData> {
     const bool fits =
         value >= static_cast<T>(-length) && value < static_cast<T>(length) && value == std::floor(value);
     if (!fits) {
-      const double shown = static_cast<double>(value);
-      refuse(node, "an index is no whole number or lies outside of the table", std::to_string(shown),
+      std::array<char, 32> shown{};
+      const auto end = std::to_chars(shown.begin(), shown.end(), static_cast<double>(value)).ptr;
+      refuse(node, "an index is no whole number or lies outside of the table", std::string(shown.begin(), end),
              "whole numbers from 0 to " + std::to_string(length - 1));
     }
     const auto index = static_cast<Index>(value);

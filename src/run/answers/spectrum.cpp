@@ -187,7 +187,7 @@ class SpectrumRun {
   }
 
   /// J^T J in place of J J^T, and the zeros that it lacks. In float64 unless something else was asked for: its entries
-  /// are sums over all samples, whose error nobody measures.
+  /// are sums over all samples, whose error is measured on a few of them alone.
   void in_parameter_space(const KernelJob& job, Index n) {
     const bool as_asked = job.spec.precision != Precision::automatic;
     const DType type = as_asked ? compute_type(job.spec.precision, *job.rows.graph) : DType::float64;
@@ -201,6 +201,7 @@ class SpectrumRun {
     }
     NetworkMatrix matrix = network_matrix(job, type, session_);
     options_.errors = matrix.errors;
+    if (matrix.result.measured_error) result_.error_source = "measured on the sum of a few samples";
     labels_.reset();
     result_.labels_note = "eigenvectors in the space of parameters belong to no samples";
     of_matrix(matrix.entries);

@@ -10,9 +10,9 @@
 #include "tangra/kernel/zarr_store.h"
 #include "tangra/run/kernel/expected.h"
 #include "tangra/run/kernel/job.h"
+#include "tangra/run/kernel/measure.h"
 #include "tangra/run/kernel/observed.h"
 #include "tangra/run/kernel/rates.h"
-#include "tangra/verify/measured_error.h"
 
 namespace tangra::run {
 namespace {
@@ -88,6 +88,9 @@ class Computation {
  private:
   void compute() {
     result_.method = "structured";
+    if constexpr (std::is_same_v<T, float>) {
+      measure_error(job_, program_, *rows_, job_.columns != nullptr ? &*columns_ : nullptr, session_, result_);
+    }
     if (!job_.spec.conjugate.empty()) return conjugate();
     const differentiate::NetworkFactors<T> rows(program_, *rows_, job_.of, job_.seeds(), context_);
     std::optional<differentiate::NetworkFactors<T>> columns;
@@ -101,18 +104,13 @@ class Computation {
                                  .parts = parts_, .sizes = sizes_, .divisor = job_.lowered.divisor,
                                  .block_samples = job_.spec.block_samples};
     if (job_.spec.space == Space::parameters) return parameter_space(assembly);
-    if (job_.spec.pairs == Pairs::self) {
-      self(assembly);
-      if constexpr (std::is_same_v<T, float>) measure();
-      return;
-    }
+    if (job_.spec.pairs == Pairs::self) return self(assembly);
     if (job_.spec.method == Method::product) return products();
     if (job_.spec.method == Method::jacobian) {
       assembly.order = asked_order();
       result_.method = "jacobian";
     }
     all_pairs(assembly, parts_, job_.lowered.kernel_axes());
-    if constexpr (std::is_same_v<T, float>) measure();
     finish();
   }
 
@@ -318,7 +316,6 @@ class Computation {
     result_.axes = job_.lowered.kernel_axes();
     result_.parts = parts_.names;
     if (parts_.with_total) result_.parts.emplace_back("total");
-    const Index height = row_count() * layout.full;
     const Index width = column_count() * layout.full;
     const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts_.count());
     const Reservation memory(context_.memory, bytes, "the kernel");
@@ -331,47 +328,17 @@ class Computation {
         std::vector<bool> chosen;
         for (const int own : parts_.part_of) chosen.push_back(own == static_cast<int>(part));
         const Tensor<T> column = product.columns(job_.columns != nullptr ? *columns_ : *rows_, j, chosen);
-        add_column(column, layout, j, height, width, parts[part]);
-        if (parts_.with_total) add_column(column, layout, j, height, width, parts.back());
+        differentiate::add_column(column, layout, job_.lowered.divisor, j, column_count(), parts[part]);
+        if (parts_.with_total) differentiate::add_column(column, layout, job_.lowered.divisor, j, column_count(), parts.back());
       }
     }
     session_.step("contraction");
     for (Tensor<T>& part : parts) {
-      if (job_.columns == nullptr) mirror(part, layout.planes, width);
+      if (job_.columns == nullptr) differentiate::mirror(part, layout.planes, width);
     }
     describe_parts(parts, layout.planes, width);
     for (std::size_t part = 0; part < parts.size(); ++part) {
       result_.arrays.push_back({result_.parts[part], Array(std::move(parts[part]))});
-    }
-  }
-
-  /// column: [N1, R, R] of sample j.
-  void add_column(const Tensor<T>& column, const factors::RowLayout& layout, Index j, Index height, Index width, Tensor<T>& k) {
-    const Index directions = layout.directions();
-    for (Index i = 0; i < row_count(); ++i) {
-      for (Index g = 0; g < layout.planes; ++g) {
-        for (Index f = 0; f < layout.full; ++f) {
-          for (Index f2 = 0; f2 < layout.full; ++f2) {
-            T sum = 0;
-            for (Index t = 0; t < layout.inner; ++t) {
-              const Index r = (g * layout.full + f) * layout.inner + t;
-              const Index s = (g * layout.full + f2) * layout.inner + t;
-              sum += column[(i * directions + r) * directions + s];
-            }
-            k[(g * height + i * layout.full + f) * width + j * layout.full + f2] += sum / static_cast<T>(job_.lowered.divisor);
-          }
-        }
-      }
-    }
-  }
-
-  /// J g and g J round apart: the lower triangle decides.
-  static void mirror(Tensor<T>& k, Index planes, Index side) {
-    for (Index plane = 0; plane < planes; ++plane) {
-      T* own = k.data() + plane * side * side;
-      for (Index r = 0; r < side; ++r) {
-        for (Index c = 0; c < r; ++c) own[c * side + r] = own[r * side + c];
-      }
     }
   }
 
@@ -386,16 +353,6 @@ class Computation {
       }
     }
     observed.describe(result_);
-  }
-
-  void measure() {
-    const differentiate::Program<double> reference(job_.rows.graph, context_);
-    const differentiate::Basis seeds = job_.seeds();
-    std::optional<verify::SecondSet> second;
-    if (job_.columns != nullptr) second.emplace(verify::SecondSet{.inputs = *columns_, .basis = seeds});
-    result_.measured_error = verify::measure_error(program_, reference, *rows_, job_.of, job_.lowered, seeds, context_,
-                                                   second ? &*second : nullptr);
-    session_.step("measured error");
   }
 
   const KernelJob& job_;

@@ -110,6 +110,76 @@ TEST(OnnxParameters, NeverFold) {
   EXPECT_EQ(graph.nodes.size(), 4U);
 }
 
+/// An embedding of tokens, x + h, and a product with `other`: the table's own transpose or something like it.
+File tied(const std::vector<Message>& arrays, const std::string& table, const std::string& other) {
+  File file = File().input("x", {"N", 2}, int64);
+  for (const Message& each : arrays) file.initializer(each);
+  file.node("Gather", {table, "x"}, {"a"}).node("Tanh", {"a"}, {"h"}).node("MatMul", {"h", other}, {"y"});
+  return file.output("y");
+}
+
+/// The transpose of weights(.., {rows, columns}), with `added` on its last entry.
+Message transposed_weights(const std::string& name, Index rows, Index columns, float added = 0) {
+  std::vector<float> entries;
+  for (Index c = 0; c < columns; ++c) {
+    for (Index r = 0; r < rows; ++r)
+      entries.push_back(0.1F * static_cast<float>((r * columns + c) % 7) - 0.25F);
+  }
+  entries.back() += added;
+  return reals(name, {columns, rows}, entries);
+}
+
+TEST(OnnxParameters, ThatTheExporterTransposedAreStillOne) {
+  const File file =
+      tied({transposed_weights("val_2", 5, 3), weights("e.weight", {5, 3})}, "e.weight", "val_2");
+  const auto graph = std::make_shared<const Graph>(loaded(file.bytes()));
+  ASSERT_EQ(graph->parameters.size(), 1U);
+  EXPECT_EQ(graph->parameter_count(), 15);
+  EXPECT_NE(parameter_of(*graph, "e.weight").why.find("also val_2, its transpose"), std::string::npos);
+  // The same function as with two.
+  const File two = tied({transposed_weights("head", 5, 3), weights("e.weight", {5, 3})}, "e.weight", "head");
+  const auto apart = std::make_shared<const Graph>(loaded(two.bytes()));
+  EXPECT_EQ(apart->parameter_count(), 30);  // both have a name of their own
+  const auto tokens = [] {
+    std::vector<Tensor<double>> samples;
+    samples.push_back(Tensor<double>({2, 2}));
+    std::ranges::copy(std::vector<double>{0, 4, 3, 1}, samples[0].begin());
+    return samples;
+  };
+  const auto one = run<double>(graph, tokens()), other = run<double>(apart, tokens());
+  for (Index k = 0; k < one[0].size(); ++k) EXPECT_EQ(one[0][k], other[0][k]);
+}
+
+TEST(OnnxParameters, ThatTheExporterCopiedAreStillOne) {
+  const Graph graph = loaded(
+      tied({weights("e.weight", {3, 3}), weights("onnx::MatMul_12", {3, 3})}, "e.weight", "onnx::MatMul_12")
+          .bytes());
+  EXPECT_EQ(graph.parameter_count(), 9);
+  EXPECT_NE(parameter_of(graph, "e.weight").why.find("also onnx::MatMul_12, its copy"), std::string::npos);
+}
+
+TEST(OnnxParameters, AreNotTiedByChance) {
+  const auto count = [](const std::vector<Message>& arrays, const std::string& table,
+                        const std::string& other) {
+    return loaded(tied(arrays, table, other).bytes()).parameter_count();
+  };
+  const std::vector<float> ones(6, 1);
+  EXPECT_EQ(count({reals("e", {2, 3}, ones), reals("val_2", {3, 2}, ones)}, "e", "val_2"), 12);
+  EXPECT_EQ(count({weights("e", {5, 3}), transposed_weights("val_2", 5, 3, 1e-7F)}, "e", "val_2"), 30);
+  EXPECT_EQ(count({weights("e", {5, 1}), transposed_weights("val_2", 5, 1)}, "e", "val_2"), 10);
+  // Layers that were copied before training are equal, and all have names that were counted up.
+  EXPECT_EQ(count({weights("onnx::Gather_3", {3, 3}), weights("onnx::MatMul_12", {3, 3})}, "onnx::Gather_3",
+                  "onnx::MatMul_12"),
+            18);
+  // Which of two equal ones is meant stands nowhere.
+  File several =
+      tied({weights("e", {5, 3}), weights("f", {5, 3}), transposed_weights("val_2", 5, 3)}, "e", "val_2");
+  several.node("Gather", {"f", "x"}, {"z"}).output("z");
+  const Graph graph = loaded(several.bytes());
+  EXPECT_EQ(graph.parameter_count(), 45);
+  EXPECT_NE(parameter_of(graph, "val_2").why.find("tied to none"), std::string::npos);
+}
+
 TEST(OnnxParameters, InOldFilesAreInputsToo) {
   File file = File(8).input("x", {1, 3}).input("w", {3, 2}).initializer(weights("w", {3, 2}));
   const Graph graph = loaded(file.node("MatMul", {"x", "w"}, {"y"}).output("y").bytes());
@@ -193,6 +263,16 @@ TEST(OnnxOperators, AreListedWhereTheyAreNotThere) {
   const Error error = error_of([&] { loaded(file.bytes()); });
   EXPECT_EQ(error.kind(), ErrorKind::unsupported);
   EXPECT_EQ(error.complaint().got, "Blur (N_a, N_y); com.other::Twist (N_c)");
+}
+
+TEST(OnnxOperators, ThatTheFileDefinesItselfAreNotExpanded) {
+  const File file = File().input("x", {"N", 3}).node("Foo", {"x"}, {"y"}, {}, "loc").output("y");
+  const auto cure = [&](const std::string& function) {
+    const Message defined = Message().part(25, Message().text(1, function).text(10, "loc"));
+    return error_of([&] { loaded(file.bytes() + defined.bytes()); }).complaint().cure;
+  };
+  EXPECT_NE(cure("Foo").find("own functions are not expanded"), std::string::npos);
+  EXPECT_EQ(cure("Bar").find("own functions"), std::string::npos);
 }
 
 }  // namespace
