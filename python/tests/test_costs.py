@@ -32,6 +32,7 @@ def resident() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
+@pytest.mark.slow
 def test_ten_thousand_calls_leave_nothing(model, x):
     operator = model.operator(x, reduce="trace")
     cotangents, bias = np.ones((5, 3)), model.parameters["0.bias"]
