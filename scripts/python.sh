@@ -5,7 +5,8 @@
 #
 #   --install  makes build/python/venv and installs there what the tests need (numpy, nanobind, pytest, scipy, scikit-learn, ...).
 #              Without it, PYTHON (default: that environment's python, else python3) must have them.
-#   --quick    as --install, but numpy, nanobind, pytest and scipy alone: tests that need more are skipped and say so
+#   --quick    as --install, but numpy, nanobind, pytest and scipy alone: tests that need more are skipped and say so;
+#              without the tests marked slow
 #   --wheel    also makes a source archive, builds the wheel from it, installs that in an environment of its own and
 #              computes a kernel there (slow: the library is compiled once more)
 #   --jobs N   as many compilers at a time (default: one for each core)
@@ -16,12 +17,16 @@ set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=()
+chosen=()
 wheel=no
 jobs=$(nproc)
 while (($#)); do
   case "$1" in
     --install) packages=(nanobind numpy pytest scipy scikit-learn zarr mypy matplotlib tqdm) ;;
-    --quick) packages=(nanobind numpy pytest scipy) ;;
+    --quick)
+      packages=(nanobind numpy pytest scipy)
+      chosen=(-m "not slow")
+      ;;
     --wheel) wheel=yes ;;
     --jobs)
       shift
@@ -67,7 +72,7 @@ preset=default
 [[ "${CI:-}" == true ]] && preset=ci # builds in the folder of `default`
 cmake --preset "$preset" -DTANGRA_BUILD_PYTHON=ON -DPython_EXECUTABLE="$(command -v "$PYTHON")" --log-level=WARNING
 cmake --build build/default --parallel "$jobs" --target tangra_python tangra_cli
-TANGRA_PROGRAM=$PWD/build/default/bin/tangra PYTHONPATH=$PWD/build/default/python "$PYTHON" -m pytest "$@"
+TANGRA_PROGRAM=$PWD/build/default/bin/tangra PYTHONPATH=$PWD/build/default/python "$PYTHON" -m pytest "${chosen[@]}" "$@"
 
 if [[ "$wheel" == yes ]]; then
   rm -rf build/python/wheel build/python/clean build/python/tools

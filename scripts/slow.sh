@@ -2,14 +2,17 @@
 # What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
 # MNIST pictures with its eigenvalues, that of a residual network with 20 layers, kernels that are larger than the memory
 # they may use, how near wide networks stay to their linearisation and how they come near infinite width, kernel regression
-# against scikit-learn, the largest eigenvalues of all of MNIST without K, and the benchmarks.
+# against scikit-learn, the largest eigenvalues of all of MNIST without K, by the program and in Python, the Python module
+# under valgrind, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [infinite] [predict] [top] [bench]        without arguments all
+#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [infinite] [predict] [top] [python] [bench]
+#
+# Without arguments all of them.
 #
 # fuzz runs for FUZZ_SECONDS (default 600); build/fuzz/corpus grows from run to run.
 # mnist wants the folder with the four files of MNIST, or one that holds it as `mnist`, in TANGRA_DATA, about 3 GiB of
 # memory and 400 MB of disk; resnet wants CIFAR-10's files there in the same way, and 5 GiB of memory; large wants both
-# sets and 2 GB of disk.
+# sets and 2 GB of disk; python wants MNIST and what scripts/python.sh --install has built.
 set -euo pipefail
 start=$PWD
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
@@ -175,6 +178,22 @@ run_top() {
     mnist --reduce output=0 --top 20 --without-k
 }
 
+run_python() {
+  echo "== the Python module under valgrind, then the example on eigenvalues with 60,000 pictures of MNIST"
+  local python=${PYTHON:-$PWD/build/python/venv/bin/python}
+  if ! command -v valgrind >/dev/null; then
+    echo "skipped: there is no valgrind (apt-get install valgrind)"
+    return
+  fi
+  if ! PYTHONPATH=$PWD/build/default/python "$python" -c 'import scipy, tangra'; then
+    echo "slow.sh: $python cannot import tangra: run scripts/python.sh --install" >&2
+    exit 1
+  fi
+  PYTHONPATH=$PWD/build/default/python PYTHONMALLOC=malloc valgrind --quiet --error-exitcode=1 \
+    --suppressions=scripts/valgrind-suppressions.txt "$python" scripts/python_memory.py
+  PYTHONPATH=$PWD/build/default/python "$python" examples/eigenvalues_of_digits.py --data mnist --n 60000
+}
+
 run_bench() {
   echo "== benchmarks (medians of 5)"
   scripts/install.sh --bench
@@ -187,16 +206,16 @@ run_bench() {
 }
 
 scripts/install.sh
-(($#)) || set -- tsan fuzz mnist resnet large lazy infinite predict top bench
+(($#)) || set -- tsan fuzz mnist resnet large lazy infinite predict top python bench
 for step in "$@"; do
   case "$step" in
-    tsan | fuzz | mnist | resnet | large | lazy | infinite | predict | top | bench) "run_$step" ;;
+    tsan | fuzz | mnist | resnet | large | lazy | infinite | predict | top | python | bench) "run_$step" ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
-      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, large, lazy, infinite, predict, top, bench)" >&2
+      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, large, lazy, infinite, predict, top, python, bench)" >&2
       exit 2
       ;;
   esac

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tangra/base/error.h"
+#include "tangra/base/tensor_cache.h"
 
 namespace tangra::differentiate {
 namespace {
@@ -31,7 +32,8 @@ Tensor<T> rows_of(const Tensor<T>& inputs, Index begin, Index end) {
   Shape shape = inputs.shape();
   const Index size = shape.elements(1, shape.rank());
   shape[0] = end - begin;
-  auto rows = Tensor<T>::uninitialized(std::move(shape));
+  // Activations give their memory back: what is not taken from there again would only fill the store.
+  auto rows = take_tensor<T>(std::move(shape));
   std::copy_n(inputs.data() + begin * size, (end - begin) * size, rows.data());
   return rows;
 }

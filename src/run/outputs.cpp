@@ -7,7 +7,7 @@ namespace tangra::run {
 namespace {
 
 /// What the activations of a block of samples may take.
-constexpr Index block_bytes = Index{32} << 20;
+constexpr Index block_bytes = Index{16} << 20;
 
 template <class T>
 Tensor<T> outputs_of(const OutputsSpec& spec, Loaded& loaded, Session& session) {
