@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# What is too slow for every change: the tests under ThreadSanitizer, fuzzing of the ONNX reader, the kernel of 10,000
-# MNIST pictures with its eigenvalues, that of a residual network with 20 layers, kernels that are larger than the memory
-# they may use, how near wide networks stay to their linearisation and how they come near infinite width, kernel regression
+# What is too slow for every change: the tests under ThreadSanitizer, and all of them under AddressSanitizer and
+# UndefinedBehaviorSanitizer, fuzzing of the ONNX reader, the kernel of 10,000 MNIST pictures with its eigenvalues, that of a
+# residual network with 20 layers, kernels that are larger than the memory they may use, how near wide networks stay to their linearisation and how they come near infinite width, kernel regression
 # against scikit-learn, the largest eigenvalues of all of MNIST without K, by the program and in Python, the Python module
 # under valgrind, and the benchmarks.
 #
-#   scripts/slow.sh [tsan] [fuzz] [mnist] [resnet] [large] [lazy] [infinite] [predict] [top] [python] [bench]
+#   scripts/slow.sh [tsan] [asan] [fuzz] [mnist] [resnet] [large] [lazy] [infinite] [predict] [top] [python] [bench]
 #
 # Without arguments all of them.
 #
@@ -32,6 +32,13 @@ run_tsan() {
   cmake --build --preset tsan --parallel "$jobs"
   TSAN_OPTIONS="suppressions=$PWD/scripts/tsan-suppressions.txt" \
     ctest --test-dir build/tsan --parallel "$jobs" --output-on-failure --label-exclude slow
+}
+
+run_asan() {
+  echo "== AddressSanitizer and UndefinedBehaviorSanitizer"
+  cmake --preset asan-ubsan --log-level=WARNING
+  cmake --build --preset asan-ubsan --parallel "$jobs"
+  ctest --test-dir build/asan-ubsan --parallel "$jobs" --output-on-failure --label-exclude slow
 }
 
 run_fuzz() {
@@ -206,16 +213,16 @@ run_bench() {
 }
 
 scripts/install.sh
-(($#)) || set -- tsan fuzz mnist resnet large lazy infinite predict top python bench
+(($#)) || set -- tsan asan fuzz mnist resnet large lazy infinite predict top python bench
 for step in "$@"; do
   case "$step" in
-    tsan | fuzz | mnist | resnet | large | lazy | infinite | predict | top | python | bench) "run_$step" ;;
+    tsan | asan | fuzz | mnist | resnet | large | lazy | infinite | predict | top | python | bench) "run_$step" ;;
     -h | --help)
       sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"
       exit 0
       ;;
     *)
-      echo "slow.sh: there is no step $step (tsan, fuzz, mnist, resnet, large, lazy, infinite, predict, top, python, bench)" >&2
+      echo "slow.sh: there is no step $step (tsan, asan, fuzz, mnist, resnet, large, lazy, infinite, predict, top, python, bench)" >&2
       exit 2
       ;;
   esac

@@ -1,26 +1,25 @@
 #!/usr/bin/env bash
-# Installs what is missing, builds tangra and runs its tests: the optimised build with all tests and those of the Python
-# module that need no large packages, then a build with AddressSanitizer and UndefinedBehaviorSanitizer with all but the
-# slow ones.
+# Installs what is missing, builds tangra and runs its tests: the optimised build with all tests, then a build with
+# AddressSanitizer and UndefinedBehaviorSanitizer with those of the rooms that handle memory and foreign files.
 #
-#   scripts/test.sh [--quick] [--no-python] [--jobs N]
+#   scripts/test.sh [--quick] [--python] [--jobs N]
 #
-#   --quick      the optimised build alone
-#   --no-python  without the Python module (which takes numpy, scipy, pytest and nanobind by pip)
-#   --jobs N     as many compilers and tests at a time (default: one for each core)
+#   --quick    the optimised build alone
+#   --python   also the Python module (which takes numpy, scipy, pytest and nanobind by pip)
+#   --jobs N   as many compilers and tests at a time (default: one for each core)
 #
-# With CI=true warnings are errors. What takes longer (ThreadSanitizer, large runs, benchmarks) is scripts/slow.sh;
+# With CI=true warnings are errors. What takes longer (all tests under sanitizers, large runs, benchmarks) is scripts/slow.sh;
 # Python with scikit-learn and the wheel is scripts/python.sh --install --wheel.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 quick=no
-python=yes
+python=no
 jobs=$(nproc)
 while (($#)); do
   case "$1" in
     --quick) quick=yes ;;
-    --no-python) python=no ;;
+    --python) python=yes ;;
     --jobs)
       shift
       jobs=${1:?test.sh: --jobs takes a number}
@@ -83,7 +82,9 @@ if [[ "$python" == yes ]]; then
   esac
 fi
 if [[ "$quick" == no ]]; then
-  build_and_test asan-ubsan build/asan-ubsan --label-exclude slow
+  rooms=(base formats data linalg ops load factors kernel properties run cli)
+  build_and_test asan-ubsan build/asan-ubsan --target "${rooms[@]/#/test_}" -- --label-exclude slow \
+    --tests-regex "^($(IFS='|'; echo "${rooms[*]}"))[.]"
 fi
 
 echo
