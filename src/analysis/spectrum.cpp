@@ -175,6 +175,16 @@ Spectrum top_spectrum(MatrixView<const double> k, const SpectrumOptions& options
   const double margin = 2 * options.krylov.tolerance * largest.norm;
   take(result, largest, options.vectors);
   result.smallest = largest.lowest;
+  if (norms.frobenius == 0) {  // K = 0: no shift is definite, and nothing is to be searched
+    result.converged = true;
+    result.message.clear();
+    set_figures(result);
+    const SignCounts all{.negative = 0, .within = k.rows};
+    set_counts(result, all);
+    result.condition = condition(0, 0);
+    set_verdict(result, judge(0, all, 0, options.null_spaces));
+    return result;
+  }
   // The bound decides where the smallest is looked for, and changes with it only where that is negative and
   // large.
   set_bound(result, norms, options);

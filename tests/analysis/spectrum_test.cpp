@@ -174,6 +174,18 @@ std::vector<double> spread(Index n, double smallest) {
   return values;
 }
 
+TEST(TopSpectrum, OfZerosIsZeros) {
+  const TestContext test;
+  const Tensor<double> zeros(Shape{40, 40});
+  SpectrumOptions options;
+  options.krylov.count = 3;
+  const Spectrum spectrum = top_spectrum(view(zeros), options, test.context);
+  EXPECT_TRUE(spectrum.converged) << spectrum.message;
+  EXPECT_EQ(spectrum.eigenvalues, (std::vector<double>{0, 0, 0}));
+  EXPECT_EQ(spectrum.verdict, "semidefinite within rounding");
+  EXPECT_EQ(spectrum.within_rounding, 40);
+}
+
 TEST(TopSpectrum, JudgesAStoredKernelAsAllEigenvaluesDo) {
   const TestContext test;
   for (const double smallest : {-300.0, -1e-3, 0.0, 1e-3}) {
