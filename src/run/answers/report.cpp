@@ -202,15 +202,9 @@ class ReportRunner {
         return;
       }
       const Index n1 = shape[0], n2 = shape[shape.rank() / 2];
-      const bool two_sets =
-          descriptions_[place] && descriptions_[place]->text("/requested/data2/source").has_value();
-      PictureLabels labels;
-      labels.rows = labels_of("data", n1, place, run.notes);
-      labels.columns = two_sets   ? labels_of("data2", n2, place, run.notes)
-                       : n1 == n2 ? labels.rows
-                                  : std::vector<Index>();
+      const PictureLabels labels = picture_labels(n1, n2, place, run.notes);
       run.picture = heat_map(file, labels, session_.context());
-      const bool symmetric = !two_sets && run.picture->rows == run.picture->columns;
+      const bool symmetric = !has_two_sets(place) && run.picture->rows == run.picture->columns;
       if (symmetric) find_eigenvalues(run, found, labels.rows);
     } catch (const Error& error) {
       if (error.kind() == ErrorKind::interrupted || descriptions_[place] == nullptr ||
@@ -218,6 +212,18 @@ class ReportRunner {
         throw;
       run.notes.push_back("no picture: " + error.complaint().what + ", " + error.complaint().where);
     }
+  }
+
+  bool has_two_sets(std::size_t place) const {
+    return descriptions_[place] && descriptions_[place]->text("/requested/data2/source").has_value();
+  }
+
+  PictureLabels picture_labels(Index rows, Index columns, std::size_t place, std::vector<std::string>& notes) {
+    PictureLabels labels;
+    labels.rows = labels_of("data", rows, place, notes);
+    if (has_two_sets(place)) labels.columns = labels_of("data2", columns, place, notes);
+    else if (rows == columns) labels.columns = labels.rows;
+    return labels;
   }
 
   void show_parts(ReportRun& run, const Found& found, std::size_t place) {
@@ -229,14 +235,7 @@ class ReportRunner {
     }
     const Tensor<double> entries = array.converted<double>();
     const Index n1 = entries.shape()[0], n2 = entries.shape()[1];
-    const bool two_sets =
-        descriptions_[place] && descriptions_[place]->text("/requested/data2/source").has_value();
-    PictureLabels labels;
-    labels.rows = labels_of("data", n1, place, run.notes);
-    labels.columns = two_sets   ? labels_of("data2", n2, place, run.notes)
-                     : n1 == n2 ? labels.rows
-                                : std::vector<Index>();
-    run.picture = heat_map(matrix<const double>(entries.data(), n1, n2), labels);
+    run.picture = heat_map(matrix<const double>(entries.data(), n1, n2), picture_labels(n1, n2, place, run.notes));
   }
 
   /// Of a small kernel whose spectrum no run of the report tells.
