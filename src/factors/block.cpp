@@ -50,8 +50,8 @@ Pair<T> pack_stream(const Term<T>& term, Range samples, Index position, const Ro
     }
   }
   const MatrixView<const T> right = term.right_of(samples.first);
-  pair.right = linalg::pack<T>(side, {right.data + position * right.row_stride, samples.count, right.columns,
-                                      right.rows * right.columns, right.column_stride});
+  pair.right = linalg::pack_without_zeros<T>(side, {right.data + position * right.row_stride, samples.count, right.columns,
+                                                    right.rows * right.columns, right.column_stride});
   return pair;
 }
 

@@ -209,7 +209,7 @@ void ZarrStore<T>::write(int part, Index plane, Index row, Index column, MatrixV
 
 template <class T>
 void ZarrStore<T>::finish() {
-  arrays_.front().flush();
+  for (const ZarrArray& array : arrays_) array.flush();
 }
 
 template <class T>

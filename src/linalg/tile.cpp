@@ -20,7 +20,7 @@ bool is_repeated(const TileProduct<T>& p) {
 template <class T>
 void check(const Packed<T>& left, Index rows, const Packed<T>& right, Index columns) {
   TANGRA_ENSURE(left.side() == Side::left && right.side() == Side::right && left.k() == right.k());
-  TANGRA_ENSURE(left.rows() == rows && right.rows() == columns);
+  TANGRA_ENSURE(left.rows() == rows && right.rows() == columns && !right.lacks_zeros());
   TANGRA_ENSURE(left.panel_rows() == panel_rows<T>(Side::left) &&
                 right.panel_rows() == panel_rows<T>(Side::right));
 }
@@ -95,7 +95,7 @@ class TileJob {
     Index row_bytes = 0, step = kernels_.right_rows;
     for (const TileProduct<T>& p : products_) {
       row_bytes += p.u->k() * static_cast<Index>(sizeof(T));
-      if (p.x != nullptr && !is_repeated(p)) row_bytes += p.x->k() * static_cast<Index>(sizeof(T));
+      if (p.x != nullptr && !is_repeated(p)) row_bytes += static_cast<Index>(p.x->bytes()) / std::max<Index>(1, p.x->rows());
       if (is_repeated(p)) step = std::max(step, kernels_.right_rows * p.y_repeat);
     }
     block_rows_ = row_block(tile_.rows, kernels_.left_rows, row_bytes);
@@ -128,11 +128,13 @@ class TileJob {
         over_chain(p.x->k(), [&](Index k, Index length) {
           for (Index row = begin; row < std::min(x_rows, begin + block); row += mr) {
             if (!is_needed((row + mr) * p.x_repeat - 1, column * p.y_repeat)) continue;
-            kernels_.chain({.k = length,
+            const auto left = p.x->run(row / mr, k, length);
+            kernels_.chain({.k = left.count,
                             .rows = mr,
-                            .left = p.x->panel(row / mr) + k * mr,
-                            .right = p.y->panel(column / nr) + k * nr,
+                            .left = left.values,
+                            .right = p.y->panel(column / nr) + (left.right_offsets == nullptr ? k * nr : 0),
                             .right_stride = nr,
+                            .right_offsets = left.right_offsets,
                             .out = gram + row * part.width + column - part.first,
                             .out_stride = part.width,
                             .from_zero = k == 0});
@@ -207,11 +209,13 @@ class TileJob {
              T* out) {
     const Index mr = kernels_.left_rows, nr = kernels_.right_rows;
     for (Index row = begin; row < block_end_; row += mr) {
-      kernels_.chain({.k = length,
+      const auto own = left.run(row / mr, k, length);
+      kernels_.chain({.k = own.count,
                       .rows = std::min(mr, block_end_ - row),
-                      .left = left.panel(row / mr) + k * mr,
-                      .right = right.panel(column / nr) + k * nr,
+                      .left = own.values,
+                      .right = right.panel(column / nr) + (own.right_offsets == nullptr ? k * nr : 0),
                       .right_stride = nr,
+                      .right_offsets = own.right_offsets,
                       .out = out + (row - block_begin_) * nr,
                       .out_stride = nr,
                       .from_zero = k == 0});
@@ -279,6 +283,7 @@ void compute_tile(std::span<const TileProduct<T>> products, bool accumulate, Til
     TANGRA_ENSURE(p.u != nullptr && p.v != nullptr && (p.x == nullptr) == (p.y == nullptr));
     TANGRA_ENSURE(p.x_repeat >= 1 && p.y_repeat >= 1);
     check(*p.u, tile.rows, *p.v, tile.columns);
+    TANGRA_ENSURE(!p.u->lacks_zeros());
     if (p.x == nullptr) continue;
     check(*p.x, divide_up(tile.rows, p.x_repeat), *p.y, divide_up(tile.columns, p.y_repeat));
   }

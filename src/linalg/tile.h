@@ -12,7 +12,7 @@ namespace tangra::linalg {
 /// u: [rows, c] packed for the left side, v: [columns, c] for the right; x: [rows / x_repeat, k] left,
 /// y: [columns / y_repeat, k] right. With x_repeat = O row r of u goes with row r / O of x: the rows of u are
 /// (i, f) with f fastest, as in kernels of all outputs; and so for y_repeat. The last group of rows may be
-/// incomplete.
+/// incomplete. x and y may be packed without zeros, both or neither.
 template <class T>
 struct TileProduct {
   const Packed<T>* u = nullptr;

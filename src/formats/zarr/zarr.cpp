@@ -6,6 +6,7 @@
 
 #include <array>
 #include <cerrno>
+#include <utility>
 
 #include "tangra/base/error.h"
 #include "tangra/formats/atomic_file.h"
@@ -13,6 +14,7 @@
 #include "tangra/formats/sizes.h"
 #include "tangra/formats/zarr/crc32c.h"
 #include "tangra/formats/zarr/metadata.h"
+#include "tangra/formats/zarr/write_behind.h"
 
 namespace tangra::formats {
 namespace {
@@ -49,16 +51,15 @@ std::array<std::byte, checksum_bytes> checksum_of(std::span<const std::byte> byt
 class Descriptor {
  public:
   explicit Descriptor(int descriptor) : descriptor_(descriptor) {}
-  ~Descriptor() { close(); }
+  ~Descriptor() {
+    if (descriptor_ >= 0) ::close(descriptor_);
+  }
   Descriptor(const Descriptor&) = delete;
   Descriptor& operator=(const Descriptor&) = delete;
   int get() const { return descriptor_; }
   bool open() const { return descriptor_ >= 0; }
-  int close() {
-    const int result = descriptor_ >= 0 ? ::close(descriptor_) : 0;
-    descriptor_ = -1;
-    return result;
-  }
+  /// For another owner.
+  int release() { return std::exchange(descriptor_, -1); }
 
  private:
   int descriptor_;
@@ -136,7 +137,9 @@ std::string zarr_node_name(const std::string& name) {
 }
 
 ZarrArray::ZarrArray(const fs::path& folder)
-    : folder_(folder), header_(parse_zarr_array(metadata_text(folder), (folder / metadata_name).string())) {
+    : folder_(folder),
+      header_(parse_zarr_array(metadata_text(folder), (folder / metadata_name).string())),
+      under_way_(std::make_shared<WriteBehind>()) {
   chunk_bytes_ = claimed_bytes(header_.type, header_.chunk, folder_.string());
 }
 
@@ -181,13 +184,12 @@ void ZarrArray::write(std::span<const Index> position, std::span<const std::byte
   int failed = write_all(file.get(), entries);
   if (failed == 0) failed = write_all(file.get(), checksum_of(entries));
   if (failed != 0) fail("the chunk cannot be written completely", failed);
-  // The disk starts now, while the next tile is computed; nobody waits for it before flush().
-  ::sync_file_range(file.get(), 0, 0, SYNC_FILE_RANGE_WRITE);
-  if (file.close() != 0) fail("the chunk cannot be closed", errno);
   if (::rename(temporary.c_str(), path.c_str()) != 0) fail("the chunk cannot get its name", errno);
+  under_way_->add(file.release(), path);
 }
 
 void ZarrArray::flush() const {
+  under_way_->finish();
   const Descriptor folder(::open(folder_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   if (!folder.open() || ::syncfs(folder.get()) != 0) {
     refuse_system(folder_.string(), "the chunks cannot be brought to the disk", errno);

@@ -1,6 +1,7 @@
 #pragma once
 #include <filesystem>
 #include <limits>
+#include <memory>
 #include <span>
 #include <string>
 #include <utility>
@@ -51,6 +52,8 @@ void write_zarr_group(const std::filesystem::path& folder, const ZarrAttributes&
 /// system keeps for itself ('/', a leading "__", control characters), which become %XX.
 std::string zarr_node_name(const std::string& name);
 
+class WriteBehind;
+
 /// An array in a folder, read and written chunk by chunk; safe from several threads on different chunks.
 class ZarrArray {
  public:
@@ -76,8 +79,8 @@ class ZarrArray {
 
   /// Writes a chunk; `entries` has chunk_bytes(). It appears complete or not at all: a temporary file is
   /// renamed, whose leftover after a crash is overwritten when the chunk is written again. Its way to the
-  /// disk is begun but not awaited: a chunk that a power cut destroyed fails its checksum. Throws
-  /// Error(input) that names the file.
+  /// disk is begun, that of a chunk some dozens of writes ago awaited: a chunk that a power cut destroyed fails
+  /// its checksum. Throws Error(input) that names the file.
   void write(std::span<const Index> position, std::span<const std::byte> entries) const;
 
   /// Waits until everything written to the array's file system is on the disk. Throws Error(input) where that
@@ -88,6 +91,7 @@ class ZarrArray {
   std::filesystem::path folder_;
   ZarrHeader header_;
   std::size_t chunk_bytes_ = 0;
+  std::shared_ptr<WriteBehind> under_way_;
 };
 
 }  // namespace tangra::formats
