@@ -21,8 +21,8 @@ Matrix<T> with_zeros(Index rows, Index columns, Layout layout, unsigned seed, In
   Matrix<T> matrix(rows, columns, layout, seed);
   for (Index row = 0; row < rows; ++row) {
     const Index group = row / rows_alike;
-    const Index first = group * 7 % std::max<Index>(1, columns / 2);
-    const Index last = group % 5 == 4 ? first : first + columns / 4;
+    const Index first = group * columns / 7;
+    const Index last = group % 5 == 4 ? first : std::min(columns, first + columns / 4);
     for (Index k = 0; k < columns; ++k) {
       if (k < first || k >= last) matrix.view()(row, k) = k % 2 == 0 ? T(0) : -T(0);
     }
