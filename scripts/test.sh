@@ -82,7 +82,7 @@ if [[ "$python" == yes ]]; then
   esac
 fi
 if [[ "$quick" == no ]]; then
-  rooms=(base formats data linalg ops load factors kernel properties run cli)
+  rooms=(base formats data linalg ops load factors kernel properties)
   build_and_test asan-ubsan build/asan-ubsan --target "${rooms[@]/#/test_}" -- --label-exclude slow \
     --tests-regex "^($(IFS='|'; echo "${rooms[*]}"))[.]"
 fi
