@@ -100,6 +100,12 @@ if run["peak_bytes"] > 512 << 20:
 END
     rm -r "${work:?}/$out"
   done
+  echo "== all of MNIST to a .zarr, after as many bytes of dd"
+  dd if=/dev/zero of="$work/zeros" bs=1M count=6926 conv=fsync 2>&1 | tail -1
+  rm "$work/zeros"
+  build/default/bin/tangra kernel \
+    'Chain(Dense(784 => 60, sigmoid), Dense(60 => 60, sigmoid), Dense(60 => 10, sigmoid), softmax)' \
+    mnist --reduce output=0 --memory 4GiB -o "$work/K.zarr" --force
   rm -r "$work"
 }
 
