@@ -120,13 +120,7 @@ LinearisedSquares::LinearisedSquares(MatrixView<double> k, MatrixView<const doub
       Reservation(context.memory, static_cast<std::size_t>(n) * static_cast<std::size_t>(n) * sizeof(double),
                   "eigenvectors");
   linalg::SymmetricEigen eigen = linalg::symmetric_eigen(k, true, context.pool.size());
-  if (!eigen.converged) {
-    throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge",
-                                      .where = "dsyevr",
-                                      .got = {},
-                                      .expected = {},
-                                      .cure = {}});
-  }
+  linalg::ensure_converged(eigen);
   values_ = std::move(eigen.values);
   vectors_ = std::move(eigen.vectors);
   Tensor<double> missing = targets_.clone();

@@ -186,13 +186,7 @@ RidgePath::RidgePath(MatrixView<double> k, MatrixView<const double> y, const Con
       Reservation(context.memory, static_cast<std::size_t>(n) * static_cast<std::size_t>(n) * sizeof(double),
                   "eigenvectors");
   linalg::SymmetricEigen eigen = linalg::symmetric_eigen(k, true, context.pool.size());
-  if (!eigen.converged) {
-    throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge",
-                                      .where = "dsyevr",
-                                      .got = {},
-                                      .expected = {},
-                                      .cure = {}});
-  }
+  linalg::ensure_converged(eigen);
   values_ = std::move(eigen.values);
   vectors_ = std::move(eigen.vectors);
   projected_ = Tensor<double>::uninitialized(Shape{n, y.columns});

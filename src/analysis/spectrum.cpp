@@ -135,13 +135,7 @@ Spectrum spectrum(MatrixView<double> k, const SpectrumOptions& options, const Co
     }
   }
   linalg::SymmetricEigen eigen = linalg::symmetric_eigen(k, vectors, context.pool.size());
-  if (!eigen.converged) {
-    throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge",
-                                      .where = eigen.routine,
-                                      .got = {},
-                                      .expected = {},
-                                      .cure = {}});
-  }
+  linalg::ensure_converged(eigen);
   context.check_cancelled();
   result.method = eigen.routine;
   result.eigenvalues.assign(eigen.values.begin(), eigen.values.end());

@@ -137,6 +137,12 @@ SymmetricEigen eigenvalues_by_band(MatrixView<double> a) {
 
 }  // namespace
 
+void ensure_converged(const SymmetricEigen& eigen) {
+  if (eigen.converged) return;
+  throw Error(ErrorKind::numerics, {.what = "the eigenvalue solver did not converge", .where = eigen.routine,
+                                    .got = {}, .expected = {}, .cure = {}});
+}
+
 SymmetricEigen symmetric_eigen(MatrixView<double> a, bool vectors, int threads) {
   TANGRA_ENSURE(a.rows == a.columns && (a.column_stride == 1 || a.row_stride == 1));
   ensure_finite_lower(a);

@@ -17,6 +17,9 @@ struct SymmetricEigen {
   const char* routine = "dsyevr";  ///< of LAPACK
 };
 
+/// Throws Error(numerics) that names the routine, unless it converged.
+void ensure_converged(const SymmetricEigen& eigen);
+
 /// By LAPACK's dsyevr; values alone from 1,000 rows on by dsyevd_2stage. a: [n, n], destroyed; only its lower triangle is
 /// read; one of its strides has to be 1.
 /// Throws Error(numerics) where the lower triangle has an entry that is not finite, Error(input) where n is

@@ -88,6 +88,16 @@ TEST(SymmetricEigen, FindsEigenvaluesAloneOfLargerMatrices) {
   }
 }
 
+TEST(SymmetricEigen, ThatDidNotConvergeIsAnErrorThatNamesTheRoutine) {
+  SymmetricEigen eigen;
+  ensure_converged(eigen);
+  eigen.converged = false;
+  eigen.routine = "dsyevd";
+  const Error error = tangra::test::error_of([&] { ensure_converged(eigen); });
+  EXPECT_EQ(error.kind(), ErrorKind::numerics);
+  EXPECT_NE(std::string(error.what()).find("dsyevd"), std::string::npos) << error.what();
+}
+
 TEST(SymmetricEigen, FindsConstructedEigenvaluesWithMultiplicities) {
   std::vector<double> truth = {-3, -3, -1e-9, 0, 0, 0, 1e-12, 0.5, 7, 7, 7, 7, 1000};
   const Tensor<double> a = with_eigenvalues(truth);
