@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # Installs with apt what tangra needs and this machine lacks, and says so. Does nothing where all is there.
 #
-#   scripts/install.sh [--bench] [--tidy] [--fuzz] [--data] [--python] [--docs] [--check]
+#   scripts/install.sh [--bench] [--tidy] [--fuzz] [--data] [--python] [--torch] [--docs] [--check]
 #
 #   --bench   also Google Benchmark            (preset bench)
 #   --tidy    also clang-tidy                  (preset tidy)
 #   --fuzz    also clang with libFuzzer        (preset fuzz)
 #   --data    also the pictures of Fashion-MNIST
 #   --python  also Python with its headers     (scripts/python.sh)
+#   --torch   also PyTorch for the CPU         (scripts/python.sh --torch)
 #   --docs    also doxygen                     (scripts/docs.sh)
 #   --check   installs nothing: tells what is missing, exit code 1 where something is
 #
@@ -42,6 +43,7 @@ for argument in "$@"; do
     --fuzz) needed+=("clang-16|fuzz targets" "libclang-rt-16-dev|fuzz targets, sanitizers") ;;
     --data) needed+=("dataset-fashion-mnist|70,000 pictures to try the program on") ;;
     --python) needed+=("python3-dev|the Python module" "python3-venv|the environment of its tests") ;;
+    --torch) needed+=("python3-torch|tests of from_torch") ;;
     --docs) needed+=("doxygen|the C++ pages of the documentation") ;;
     --check) check_only=yes ;;
     -h | --help)

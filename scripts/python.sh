@@ -1,23 +1,27 @@
 #!/usr/bin/env bash
 # Builds the Python module and runs its tests.
 #
-#   scripts/python.sh [--install | --quick] [--wheel] [--jobs N] [-- arguments for pytest]
+#   scripts/python.sh [--install | --quick | --torch] [--wheel] [--jobs N] [-- arguments for pytest]
 #
 #   --install  makes build/python/venv and installs there what the tests need (numpy, nanobind, pytest, scipy, scikit-learn, ...).
 #              Without it, PYTHON (default: that environment's python, else python3) must have them.
 #   --quick    as --install, but numpy, nanobind, pytest and scipy alone: tests that need more are skipped and say so;
 #              without the tests marked slow
+#   --torch    as --quick, in build/python/debian, an environment of Debian's python3 that sees its PyTorch (scripts/install.sh --torch)
 #   --wheel    also makes a source archive, builds the wheel from it, installs that in an environment of its own and
 #              computes a kernel there (slow: the library is compiled once more)
 #   --jobs N   as many compilers at a time (default: one for each core)
 #
 # The module is built in build/default, from the library that the C++ tests use. Tests on PyTorch run where PYTHON has torch
-# and onnxscript, and are skipped with a message elsewhere. Exit code 77: pip could not bring the packages.
+# (from 2.5 on with onnxscript), those with JAX where it has jax, and are skipped with a message elsewhere. Exit code 77: pip could not bring the packages.
 set -euo pipefail
 cd -- "$(dirname -- "${BASH_SOURCE[0]}")/.."
 
 packages=()
 chosen=()
+venv=build/python/venv
+base=python3
+system=()
 wheel=no
 jobs=$(nproc)
 while (($#)); do
@@ -26,6 +30,13 @@ while (($#)); do
     --quick)
       packages=(nanobind numpy pytest scipy)
       chosen=(-m "not slow")
+      ;;
+    --torch)
+      packages=(nanobind "numpy<2" pytest scipy) # its PyTorch knows no newer NumPy
+      chosen=(-m "not slow")
+      venv=build/python/debian
+      base=/usr/bin/python3
+      system=(--system-site-packages)
       ;;
     --wheel) wheel=yes ;;
     --jobs)
@@ -48,12 +59,12 @@ while (($#)); do
   shift
 done
 
-venv=build/python/venv
 if ((${#packages[@]})); then
+  ((${#system[@]})) && scripts/install.sh --python --torch
   # A Python without its headers or venv is Debian's, in parts.
-  python3 -c 'import ensurepip, os, sysconfig, venv; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
+  "$base" -c 'import ensurepip, os, sysconfig, venv; os.stat(os.path.join(sysconfig.get_path("include"), "Python.h"))' 2>/dev/null ||
     scripts/install.sh --python
-  [[ -x "$venv/bin/python" ]] || python3 -m venv "$venv"
+  [[ -x "$venv/bin/python" ]] || "$base" -m venv "${system[@]}" "$venv"
   "$venv/bin/pip" install --quiet --disable-pip-version-check --retries 2 --timeout 20 "${packages[@]}" || {
     echo "python.sh: pip could not bring ${packages[*]}" >&2
     exit 77

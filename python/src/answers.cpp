@@ -86,13 +86,15 @@ nb::tuple predict(const Model& model, const Given& x, const OptionalArray& label
 }
 
 nb::tuple infinite(const Model& model, const Given& x, const OptionalArray& x2, const std::string& kind, bool compare,
-                   std::size_t memory, int threads, const nb::object& progress) {
+                   const std::vector<Index>& widths, Index seeds, std::size_t memory, int threads, const nb::object& progress) {
   run::InfiniteSpec spec;
   spec.model = model.spec();
   spec.data = data_of(x, "x");
   if (x2) spec.data2 = data_of(*x2, "x2");
   spec.kind = choose<run::InfiniteKind>(kind, "kind", {{"ntk", run::InfiniteKind::ntk}, {"nngp", run::InfiniteKind::nngp}});
   spec.compare = compare;
+  spec.widths = widths;
+  spec.seeds = seeds;
   spec.resources = resources(memory, threads);
   const run::InfiniteResult result =
       watched(progress, [&](const run::Caller& caller) { return run::run_infinite(spec, caller); });
@@ -114,7 +116,8 @@ void bind_answers(nb::module_& module) {
              nb::arg("prior"), nb::arg("solver"), nb::arg("variance"), nb::arg("precision"), nb::arg("memory"),
              nb::arg("threads"), nb::arg("progress").none());
   module.def("infinite", &infinite, nb::arg("model"), nb::arg("x"), nb::arg("x2").none(), nb::kw_only(), nb::arg("kind"),
-             nb::arg("compare"), nb::arg("memory"), nb::arg("threads"), nb::arg("progress").none());
+             nb::arg("compare"), nb::arg("widths"), nb::arg("seeds"), nb::arg("memory"), nb::arg("threads"),
+             nb::arg("progress").none());
 }
 
 }  // namespace tangra::python

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "arrays.h"
+#include "state.h"
 #include "tangra/base/error.h"
 #include "tangra/load/onnx/onnx.h"
 #include "tangra/load/weights.h"
@@ -24,7 +25,7 @@ std::optional<Shape> shape_of(const std::optional<nb::sequence>& lengths) {
 Model load_text(load::ModelSpec spec) {
   const nb::gil_scoped_release unlocked;
   spec.validate();
-  return {.graph = load::shared_model(spec), .text = spec.text, .parameterization = spec.parameterization};
+  return {.graph = load::shared_model(spec), .text = spec.text, .origin = spec};
 }
 
 Model load_bytes(const nb::bytes& file, const std::string& source, const load::OnnxOptions& options, const std::string& params,
@@ -138,6 +139,8 @@ void bind_model(nb::module_& module) {
       .def("sharpen", &sharpen, nb::arg("values"))
       .def("copy", [](const Model& model) { return model; })
       .def("in_type", &in_type, nb::arg("in_double"))
+      .def("__getstate__", [](const Model& model) { return state_of(model); }, nb::sig("def __getstate__(self) -> object"))
+      .def("__setstate__", [](Model& model, const nb::tuple& state) { new (&model) Model(model_of(state)); }, nb::arg("state"))
       .def_rw("text", &Model::text)
       .def_prop_ro("precision", [](const Model& model) { return std::string(name_of(model.graph->parameter_type())); })
       .def_prop_ro("input_shape", [](const Model& model) { return to_tuple(model.graph->shape(model.graph->inputs.front())); },

@@ -9,9 +9,14 @@ namespace tangra::python {
 struct Model {
   std::shared_ptr<const Graph> graph;
   std::string text;  ///< where it came from
-  std::string parameterization = "standard";
+  load::ModelSpec origin = {};  ///< how it was loaded, without the graph
 
-  load::ModelSpec spec() const { return {.text = text, .parameterization = parameterization, .graph = graph}; }
+  load::ModelSpec spec() const {
+    load::ModelSpec spec = origin;
+    spec.text = text;
+    spec.graph = graph;
+    return spec;
+  }
 };
 
 void bind_model(nanobind::module_& module);

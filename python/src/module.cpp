@@ -14,5 +14,6 @@ NB_MODULE(_core, module) {
   tangra::python::bind_answers(module);
   tangra::python::bind_training(module);
   tangra::python::bind_operator(module);
+  tangra::python::bind_report(module);
   module.attr("__version__") = TANGRA_VERSION;
 }

@@ -16,6 +16,7 @@ from tangra._data import Samples, data
 from tangra._model import Model, Parameters, chain, load
 from tangra._operator import KernelOperator
 from tangra._results import Factors, Jacobian, Kernel, Summary, Verification, spectrum
+from tangra._report import Report, report
 from tangra._torch import from_torch
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "Parameters",
     "Plan",
     "Prediction",
+    "Report",
     "Samples",
     "Spectrum",
     "Summary",
@@ -39,5 +41,6 @@ __all__ = [
     "data",
     "from_torch",
     "load",
+    "report",
     "spectrum",
 ]

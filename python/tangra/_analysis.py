@@ -11,7 +11,7 @@ import numpy as np
 from tangra import _arguments as arguments
 from tangra import _core
 from tangra._answers import InfiniteKernel, Linearisation, Plan, Prediction, Spectrum, Training
-from tangra._arguments import AnyArray, MemoryLike, ProgressLike, ReduceLike
+from tangra._arguments import AnyArray, DTypeLike, MemoryLike, ProgressLike, ReduceLike
 from tangra._results import Verification
 
 
@@ -34,7 +34,7 @@ class Analysis:
 
     def plan(
         self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, by: str = "total",
-        method: str = "auto", precision: str = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
+        method: str = "auto", precision: DTypeLike = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
         progress: ProgressLike = None,
     ) -> Plan:
         """What kernel() would do with these arguments: orders of contraction, operations, memory, time. Nothing is computed.
@@ -48,13 +48,13 @@ class Analysis:
                 *_core.plan(
                     self._core, arguments.samples(x1, "x1"), None if x2 is None else arguments.samples(x2, "x2"),
                     reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"), by=by,
-                    method=method, precision=precision, memory=arguments.memory(memory), threads=arguments.threads(threads),
-                    progress=callback,
+                    method=method, precision=arguments.precision(precision), memory=arguments.memory(memory),
+                    threads=arguments.threads(threads), progress=callback,
                 )
             )
 
     def verify(
-        self, x: Any, *, reduce: ReduceLike = "full", precision: str = "float64", memory: MemoryLike = None,
+        self, x: Any, *, reduce: ReduceLike = "full", precision: DTypeLike = "float64", memory: MemoryLike = None,
         threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Verification:
         """Every way to the kernel of x against every other and against finite differences: take a few samples.
@@ -68,15 +68,16 @@ class Analysis:
         with arguments.Progress(progress) as callback:
             return Verification(
                 *_core.verify(
-                    self._core, arguments.samples(x), reduce=arguments.reduction(reduce), precision=precision,
-                    memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                    self._core, arguments.samples(x), reduce=arguments.reduction(reduce),
+                    precision=arguments.precision(precision), memory=arguments.memory(memory),
+                    threads=arguments.threads(threads), progress=callback,
                 )
             )
 
     def spectrum(
         self, x: Any, *, reduce: ReduceLike = None, basis: Any = None, labels: Any = None, top: int = 0, vectors: bool = False,
         density: bool = False, space: str = "samples", without_matrix: bool = False, tolerance: float = 0.0,
-        precision: str = "auto", memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
+        precision: DTypeLike = "auto", memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Spectrum:
         """Eigenvalues of the kernel of x, and the verdict on its definiteness.
 
@@ -95,14 +96,15 @@ class Analysis:
                     self._core, arguments.samples(x), labels=None if labels is None else _labels(labels, "labels"),
                     reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"),
                     space=space, top=top, vectors=vectors, density=density, without_matrix=without_matrix, tolerance=tolerance,
-                    precision=precision, memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                    precision=arguments.precision(precision), memory=arguments.memory(memory),
+                    threads=arguments.threads(threads), progress=callback,
                 )
             )
 
     def predict(
         self, x: Any, y: Any, x_test: Any, y_test: Any = None, *, reduce: ReduceLike = None,
         ridge: Union[float, Sequence[float]] = 0.0, prior: str = "zero", solver: str = "auto", variance: bool = False,
-        precision: str = "auto", memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
+        precision: DTypeLike = "auto", memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Prediction:
         """Kernel regression with the tangent kernel: K(x_test, x) (K(x, x) + ridge I)^-1 y.
 
@@ -127,7 +129,7 @@ class Analysis:
                 *_core.predict(
                     self._core, arguments.samples(x), labels=labels, targets=targets, x_test=arguments.samples(x_test, "x_test"),
                     test_labels=None if y_test is None else _labels(y_test, "y_test"), reduce=arguments.reduction(reduce),
-                    ridges=ridges, prior=prior, solver=solver, variance=variance, precision=precision,
+                    ridges=ridges, prior=prior, solver=solver, variance=variance, precision=arguments.precision(precision),
                     memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
                 )
             )
@@ -136,12 +138,14 @@ class Analysis:
         return result
 
     def infinite(
-        self, x1: Any, x2: Any = None, *, kind: str = "ntk", compare: bool = False, memory: MemoryLike = None,
-        threads: Optional[int] = None, progress: ProgressLike = None,
+        self, x1: Any, x2: Any = None, *, kind: str = "ntk", compare: bool = False, widths: Sequence[int] = (), seeds: int = 3,
+        memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> InfiniteKernel:
         """The closed form of the kernel of one output as the hidden widths become infinite, (N1, N2) in float64.
 
         kind: "ntk", or "nngp", the covariance of the outputs. compare: how far the network's own kernel is from it.
+        widths: the same for networks whose hidden layers have these widths, ``seeds`` of each from the network's own seed on:
+        ``convergence`` and ``slope`` of the result, which theory expects at -1/2.
         For chains of Dense layers with relu, erf or nothing, drawn from normal distributions (init="normal", "lecun", "he" or
         parameterization="ntk"). Raises NotImplementedError for other networks.
 
@@ -149,18 +153,21 @@ class Analysis:
         >>> wide = tangra.chain("Chain(Dense(3 => 512, relu), Dense(512 => 1))", parameterization="ntk")
         >>> wide.infinite(np.eye(3), compare=True).distance < 0.2
         True
+        >>> wide.infinite(np.eye(3), widths=[64, 256], seeds=2).convergence.shape
+        (4, 2)
         """
         with arguments.Progress(progress) as callback:
             return InfiniteKernel(
                 *_core.infinite(
                     self._core, arguments.samples(x1, "x1"), None if x2 is None else arguments.samples(x2, "x2"), kind=kind,
-                    compare=compare, memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                    compare=compare, widths=[int(width) for width in widths], seeds=seeds, memory=arguments.memory(memory),
+                    threads=arguments.threads(threads), progress=callback,
                 )
             )
 
     def linearise(
         self, x: Any, y: Any, x_test: Any = None, y_test: Any = None, *, loss: str, rate: Optional[float] = None,
-        steps: int = 1000, points: int = 15, precision: str = "float64", memory: MemoryLike = None,
+        steps: int = 1000, points: int = 15, precision: DTypeLike = "float64", memory: MemoryLike = None,
         threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Linearisation:
         """Trains a copy by gradient descent with all samples, and beside it the network linearised in its parameters.
@@ -182,7 +189,7 @@ class Analysis:
                 *_core.linearise(
                     self._core, given, labels, given if x_test is None else arguments.samples(x_test, "x_test"),
                     labels if x_test is None else _labels(y_test, "y_test"), loss=loss, rate=0.0 if rate is None else float(rate),
-                    steps=steps, points=points, precision=precision, memory=arguments.memory(memory),
+                    steps=steps, points=points, precision=arguments.precision(precision), memory=arguments.memory(memory),
                     threads=arguments.threads(threads), progress=callback,
                 )
             )
@@ -190,7 +197,7 @@ class Analysis:
     def train(
         self, x: Any, y: Any, x_test: Any = None, y_test: Any = None, *, loss: str, epochs: int, rate: float,
         optimizer: str = "gd", momentum: float = 0.0, batch_size: int = 0, shuffle_seed: int = 0, evaluate_every: int = 1,
-        kernel_every: int = 0, kernel_samples: int = 100, reduce: ReduceLike = "trace", precision: str = "auto",
+        kernel_every: int = 0, kernel_samples: int = 100, reduce: ReduceLike = "trace", precision: DTypeLike = "auto",
         memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Training:
         """Trains the model: its parameters are those at the end, unless the training diverged (``diverged``).
@@ -216,7 +223,7 @@ class Analysis:
                     None if y_test is None else _labels(y_test, "y_test"), loss=loss, optimizer=optimizer, rate=rate,
                     momentum=momentum, epochs=epochs, batch_size=batch_size, shuffle_seed=shuffle_seed,
                     evaluate_every=evaluate_every, kernel_every=kernel_every, kernel_samples=kernel_samples,
-                    reduce=arguments.reduction(reduce), precision=precision, memory=arguments.memory(memory),
+                    reduce=arguments.reduction(reduce), precision=arguments.precision(precision), memory=arguments.memory(memory),
                     threads=arguments.threads(threads), progress=callback,
                 )
             )

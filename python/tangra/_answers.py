@@ -8,7 +8,7 @@ from typing import Any, Optional
 import numpy as np
 
 from tangra._arguments import AnyArray
-from tangra._description import Table, axes_or_current
+from tangra._description import Array, Table, axes_or_current
 
 
 class Spectrum(Table):
@@ -177,28 +177,21 @@ class Prediction(Table):
         return axes
 
 
-class InfiniteKernel(Table):
-    """A closed form of infinite width. ``numpy.asarray(kernel)`` is its array, ``values``, (N1, N2) in float64."""
+class InfiniteKernel(Array, Table):
+    """A closed form of infinite width: an array, ``values``, (N1, N2) in float64."""
 
     def __init__(self, arrays: Mapping[str, AnyArray], text: str, table: str) -> None:
         super().__init__(text, table)
-        self.values: AnyArray = arrays["total"]
+        self._arrays = arrays
 
-    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> AnyArray:
-        if dtype is not None and np.dtype(dtype) != self.values.dtype:
-            if copy is False:
-                raise ValueError(f"a kernel of {self.values.dtype} becomes one of {np.dtype(dtype)} by a copy only")
-            return self.values.astype(dtype)
-        return self.values.copy() if copy else self.values
+    @property
+    def values(self) -> AnyArray:
+        return self._arrays["total"]
 
     @property
     def kind(self) -> str:
         """"ntk" or "nngp"."""
         return str(self.info["kind"])
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.values.shape
 
     @property
     def layers(self) -> list[dict[str, Any]]:
@@ -211,9 +204,27 @@ class InfiniteKernel(Table):
         comparison = self.info["comparison"]
         return None if comparison is None else float(comparison["distance"])
 
+    @property
+    def convergence(self) -> AnyArray:
+        """(networks, 2): hidden width and distance of each network that widths= asked for, by width; (0, 2) without."""
+        rows = [(row["width"], row["distance"]) for row in self.info["convergence"]]
+        return np.array(rows, dtype=np.float64).reshape(-1, 2)
+
+    @property
+    def slope(self) -> Optional[tuple[float, float]]:
+        """Of log distance over log width, with its standard error; theory expects -1/2. None without widths=."""
+        slope = self.info["slope"]
+        return None if slope is None else (float(slope["slope"]), float(slope["error"]))
+
     def plot(self, axes: Any = None) -> Any:
-        """The matrix as a picture; gives matplotlib's axes back."""
+        """The distances by width where widths= asked for them, else the matrix as a picture; gives matplotlib's axes back."""
         axes = axes_or_current(axes)
+        if self.slope is not None:
+            axes.loglog(*self.convergence.T, "o", label=f"slope {self.slope[0]:.3g} ± {self.slope[1]:.2g}")
+            axes.set_xlabel("width of the hidden layers")
+            axes.set_ylabel("distance from infinite width")
+            axes.legend()
+            return axes
         picture = axes.imshow(self.values)
         axes.figure.colorbar(picture, ax=axes)
         axes.set_title(f"{self.kind}, infinite width")

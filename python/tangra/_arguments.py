@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import re
+from pathlib import Path
 from typing import Any, Callable, Optional, Union
 
 import numpy as np
 import numpy.typing as npt
 
 AnyArray = npt.NDArray[Any]
+DTypeLike = npt.DTypeLike
 ProgressCallback = Callable[[str, float, float], Any]
 ProgressLike = Union[None, bool, ProgressCallback]
 MemoryLike = Union[None, int, str]
@@ -29,8 +32,14 @@ def array(given: Any, name: str) -> AnyArray:
             try:
                 given = np.from_dlpack(given)
             except (BufferError, RuntimeError, TypeError) as error:
-                raise ValueError(f"{name}: this array cannot be read from here ({error}); move it to the CPU first") from error
-    result: AnyArray = np.asarray(given)
+                kind = getattr(given, "dtype", type(given).__name__)
+                raise ValueError(
+                    f"{name}: this array of {kind} cannot be read ({error}); expected float32 or float64 in the CPU's memory"
+                ) from error
+    try:
+        result: AnyArray = np.asarray(given)
+    except ValueError as error:
+        raise ValueError(f"{name}: this is no array: {error}") from error
     if result.dtype == np.float16:
         result = result.astype(np.float32)
     if result.dtype.kind not in "fiub" or result.dtype.itemsize > 8:
@@ -58,7 +67,14 @@ def reduction(given: ReduceLike) -> str:
         return given
     if isinstance(given, (int, np.integer)):
         return f"output={int(given)}"
+    if not isinstance(given, tuple):
+        raise TypeError(f"reduce: expected a name, an index or a tuple of indices; got {type(given).__name__}")
     return "output=" + ",".join(str(int(index)) for index in given)
+
+
+def precision(given: DTypeLike) -> str:
+    """"auto", "float32" or "float64"; also numpy.float64 and the like."""
+    return given if isinstance(given, str) else np.dtype(given).name
 
 
 def memory(given: MemoryLike) -> int:
@@ -83,9 +99,32 @@ def threads(given: Optional[int]) -> int:
     """0 where the library is to take all cores."""
     if given is None:
         return 0
+    if not isinstance(given, (int, np.integer)):
+        raise TypeError(f"threads: expected a whole number; got {type(given).__name__}")
     if given < 1:
         raise ValueError(f"threads: expected 1 or more, or None for all cores; got {given}")
     return int(given)
+
+
+def existing(path: Union[str, os.PathLike[str]]) -> str:
+    """A file that is there."""
+    text = os.fspath(path)
+    if not os.path.exists(text):
+        raise FileNotFoundError(f"the file is not there: {text}")
+    return text
+
+
+def out_path(out: Union[None, str, os.PathLike[str]], may_exist: bool, beside: str = "") -> str:
+    """Where a result goes, with another file beside it; "" where none was asked for."""
+    if out is None:
+        return ""
+    path = Path(out)
+    if not path.absolute().parent.is_dir():
+        raise FileNotFoundError(f"the folder of the result does not exist: {path.absolute().parent}")
+    for file in (path, Path(f"{path}{beside}")):
+        if file.exists() and not may_exist:
+            raise FileExistsError(f"{file} exists; choose another name, or replace it with overwrite=True")
+    return str(path)
 
 
 class _Bar:
@@ -123,8 +162,10 @@ class Progress:
                 raise ValueError("progress=True needs the package tqdm; a function (what, done, total) does without") from error
             self._bar = _Bar(tqdm)
             self._callback = self._bar
-        elif given is not None and given is not False:
+        elif callable(given):
             self._callback = given
+        elif given is not None and given is not False:
+            raise TypeError(f"progress: expected True or a function (what, done, total); got {type(given).__name__}")
 
     def __enter__(self) -> Optional[ProgressCallback]:
         return self._callback

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
-from pathlib import Path
 from typing import Any, Optional, Union
 
 import numpy as np
 
 from tangra import _arguments as arguments
 from tangra import _core
-from tangra._arguments import AnyArray, MemoryLike, ProgressLike, ReduceLike
+from tangra._arguments import AnyArray, DTypeLike, MemoryLike, ProgressLike, ReduceLike
 from tangra._analysis import Analysis
 from tangra._operator import KernelOperator
 from tangra._results import Jacobian, Kernel, Summary
@@ -37,9 +37,10 @@ class Parameters(MutableMapping[str, AnyArray]):
         own = self._core.get(name)
         value = arguments.array(given, name)
         if value.dtype != own.dtype:
+            other = f", or take model.astype('{value.dtype}')" if value.dtype.kind == "f" else ""
             raise ValueError(
-                f"{name} is of type {own.dtype}; got {value.dtype}. Round it with .astype(numpy.{own.dtype}), or take "
-                f"model.astype('{value.dtype}')"
+                f"{name}: expected {own.dtype} of shape {own.shape}; got {value.dtype} of {value.shape}. "
+                f"Round it with .astype(numpy.{own.dtype}){other}"
             )
         return value
 
@@ -73,6 +74,14 @@ class Parameters(MutableMapping[str, AnyArray]):
 
 def _names(names: Union[str, Sequence[str]]) -> list[str]:
     return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
+
+
+def _directions(tangents: Mapping[str, Any]) -> dict[str, AnyArray]:
+    if not isinstance(tangents, Mapping):
+        raise TypeError(f"tangents: expected arrays by name, such as {{'input': v}}; got {type(tangents).__name__}")
+    if not tangents:
+        raise ValueError("tangents: there are none; expected arrays by name, of parameters or 'input'")
+    return {name: arguments.array(value, f"tangents: {name}") for name, value in tangents.items()}
 
 
 class Model(Analysis):
@@ -135,6 +144,11 @@ class Model(Analysis):
         """A network of its own with the same parameters."""
         return Model(self._core.copy())
 
+    __copy__ = copy
+
+    def __deepcopy__(self, memo: Any) -> Model:
+        return self.copy()
+
     def save(self, path: Union[str, os.PathLike[str]]) -> None:
         """Writes the parameters, also the frozen ones, to a .npz or .safetensors file, for ``weights`` of chain()."""
         self._core.save(os.fspath(path))
@@ -149,20 +163,22 @@ class Model(Analysis):
     # What can be asked of it.
 
     def __call__(
-        self, x: Any, *, of: str = "output", precision: str = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
+        self, x: Any, *, of: str = "output", precision: DTypeLike = "auto", memory: MemoryLike = None,
+        threads: Optional[int] = None,
         progress: ProgressLike = None,
     ) -> AnyArray:
         """The outputs (N, ...); with ``of`` those of a hidden value, by its name in summary()."""
         with arguments.Progress(progress) as callback:
             arrays, _ = _core.outputs(
-                self._core, arguments.samples(x), of=of, precision=precision, memory=arguments.memory(memory),
+                self._core, arguments.samples(x), of=of, precision=arguments.precision(precision),
+                memory=arguments.memory(memory),
                 threads=arguments.threads(threads), progress=callback,
             )
         return arrays["output"]
 
     def jacobian(
         self, x: Any, *, wrt: Union[str, Sequence[str]] = "parameters", of: str = "output", layout: str = "dense",
-        input_form: str = "blocks", precision: str = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
+        input_form: str = "blocks", precision: DTypeLike = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
         progress: ProgressLike = None,
     ) -> Jacobian:
         """Derivatives of every output of every sample.
@@ -180,39 +196,40 @@ class Model(Analysis):
         with arguments.Progress(progress) as callback:
             arrays, text = _core.jacobian(
                 self._core, arguments.samples(x), wrt=_names(wrt), of=of, layout=layout, input_form=input_form,
-                precision=precision, memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                precision=arguments.precision(precision), memory=arguments.memory(memory), threads=arguments.threads(threads),
+                progress=callback,
             )
         return Jacobian(arrays, text)
 
     def jvp(
-        self, x: Any, tangents: Mapping[str, Any], *, precision: str = "auto", memory: MemoryLike = None,
+        self, x: Any, tangents: Mapping[str, Any], *, precision: DTypeLike = "auto", memory: MemoryLike = None,
         threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> AnyArray:
         """J t: (N, ...). tangents: by parameter name, of its shape, shared by the samples; "input", one for each sample."""
         with arguments.Progress(progress) as callback:
             arrays, _ = _core.product(
-                self._core, arguments.samples(x), forward=True,
-                directions={name: arguments.array(value, name) for name, value in tangents.items()}, precision=precision,
-                memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                self._core, arguments.samples(x), forward=True, directions=_directions(tangents),
+                precision=arguments.precision(precision), memory=arguments.memory(memory),
+                threads=arguments.threads(threads), progress=callback,
             )
         return arrays["jvp"]
 
     def vjp(
-        self, x: Any, cotangents: Any, *, precision: str = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
+        self, x: Any, cotangents: Any, *, precision: DTypeLike = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
         progress: ProgressLike = None,
     ) -> dict[str, AnyArray]:
         """J^T c by name: summed over the samples for parameters, one for each sample for "input". cotangents: (N, ...)."""
         with arguments.Progress(progress) as callback:
             arrays, _ = _core.product(
                 self._core, arguments.samples(x), forward=False,
-                directions={"cotangents": arguments.array(cotangents, "cotangents")}, precision=precision,
+                directions={"cotangents": arguments.array(cotangents, "cotangents")}, precision=arguments.precision(precision),
                 memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
             )
         return {name.removeprefix("vjp:"): value for name, value in arrays.items()}
 
     def kernel(
         self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, by: str = "total", pairs: str = "all",
-        space: str = "samples", conjugate: str = "", method: str = "auto", precision: str = "auto",
+        space: str = "samples", conjugate: str = "", method: str = "auto", precision: DTypeLike = "auto",
         out: Union[None, str, os.PathLike[str]] = None, overwrite: bool = False, resume: bool = False, triangle: str = "auto",
         memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Kernel:
@@ -233,21 +250,21 @@ class Model(Analysis):
         >>> model.kernel(np.eye(3), reduce="full").shape
         (3, 2, 3, 2)
         """
-        path = _out_path(out, overwrite or resume)
+        path = arguments.out_path(out, overwrite or resume, beside=".json")
         if triangle == "auto" and path.endswith(".zarr"):
             triangle = "full"  # a reader that knows nothing of triangles sees NaN in the other one
         with arguments.Progress(progress) as callback:
             arrays, text = _core.kernel(
                 self._core, arguments.samples(x1, "x1"), None if x2 is None else arguments.samples(x2, "x2"),
                 reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"), by=by,
-                pairs=pairs, space=space, conjugate=conjugate, method=method, precision=precision, out=path,
+                pairs=pairs, space=space, conjugate=conjugate, method=method, precision=arguments.precision(precision), out=path,
                 existing="resume" if resume else "replace" if overwrite else "refuse", triangle=triangle,
                 memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
             )
-        return Kernel((lambda: _stored(path)) if path else arrays, text)
+        return Kernel(functools.partial(_stored, path) if path else arrays, text)
 
     def operator(
-        self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, precision: str = "auto",
+        self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, precision: DTypeLike = "auto",
         memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> KernelOperator:
         """The kernel as a scipy.sparse.linalg.LinearOperator, which never forms it: for eigsh, cg, lobpcg.
@@ -256,30 +273,21 @@ class Model(Analysis):
         """
         rows = arguments.samples(x1, "x1")
         columns = None if x2 is None else arguments.samples(x2, "x2")
-        core = self._core.copy()
-
-        def make(swapped: bool) -> _core.KernelOperator:
-            first, second = (columns, rows) if swapped and columns is not None else (rows, columns)
-            with arguments.Progress(progress) as callback:
-                return _core.KernelOperator(
-                    core, first, second, reduce=arguments.reduction(reduce),
-                    basis=None if basis is None else arguments.array(basis, "basis"), precision=precision,
-                    memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
-                )
-
+        make = functools.partial(
+            _operator, self._core.copy(), rows, columns, reduce=arguments.reduction(reduce),
+            basis=None if basis is None else arguments.array(basis, "basis"), precision=arguments.precision(precision),
+            memory=arguments.memory(memory), threads=arguments.threads(threads), progress=progress,
+        )
         return KernelOperator(make, symmetric=columns is None)
 
 
-def _out_path(out: Union[None, str, os.PathLike[str]], may_exist: bool) -> str:
-    if out is None:
-        return ""
-    path = Path(out)
-    if not path.absolute().parent.is_dir():
-        raise FileNotFoundError(f"the folder of the result does not exist: {path.absolute().parent}")
-    for file in (path, Path(f"{path}.json")):
-        if file.exists() and not may_exist:
-            raise FileExistsError(f"{file} exists; choose another name, or replace it with overwrite=True")
-    return str(path)
+def _operator(
+    core: _core.Model, rows: AnyArray, columns: Optional[AnyArray], swapped: bool, progress: ProgressLike, **chosen: Any
+) -> _core.KernelOperator:
+    """Of the rows by the columns, or the other way round."""
+    first, second = (columns, rows) if swapped and columns is not None else (rows, columns)
+    with arguments.Progress(progress) as callback:
+        return _core.KernelOperator(core, first, second, progress=callback, **chosen)
 
 
 def _stored(path: str) -> dict[str, AnyArray]:
@@ -298,13 +306,6 @@ def _stored(path: str) -> dict[str, AnyArray]:
     return {"total": np.load(path, mmap_mode="r")}
 
 
-def _existing(path: Union[str, os.PathLike[str]]) -> str:
-    text = os.fspath(path)
-    if not os.path.exists(text):
-        raise FileNotFoundError(f"the file is not there: {text}")
-    return text
-
-
 def chain(
     text: str, *, init: Optional[str] = None, seed: Optional[int] = None, parameterization: str = "standard",
     weights: Union[None, str, os.PathLike[str], Mapping[str, Any]] = None, params: str = "", buffers: str = "",
@@ -319,12 +320,16 @@ def chain(
 
     Raises ValueError, with line and column, for what is wrong in the text, NotImplementedError for other layers.
     """
+    if not isinstance(text, str):
+        raise TypeError(f"text: expected a chain such as 'Chain(Dense(3 => 2))'; got {type(text).__name__}; load() reads files")
+    if seed is not None and seed < 0:
+        raise ValueError(f"seed: expected 0 or more; got {seed}")
     is_file = weights is not None and not isinstance(weights, Mapping)
     if isinstance(weights, Mapping) and (init is not None or seed is not None):
         raise ValueError("weights: they are given, so that none are drawn; leave init and seed out")
     core = _core.load(
         text, init=init or "", seed=seed, parameterization=parameterization,
-        weights=_existing(weights) if is_file else "",  # type: ignore[arg-type]
+        weights=arguments.existing(weights) if is_file else "",  # type: ignore[arg-type]
         params=params, buffers=buffers, input=None if input_shape is None else tuple(input_shape),
     )
     if isinstance(weights, Mapping):
@@ -354,6 +359,8 @@ def load(
                 bytes(model), params=params, buffers=buffers, input=shape, output=output, whole_inputs=batch == "none"
             )
         )
+    if isinstance(model, str) and model.lstrip().startswith("Chain(") and not os.path.exists(model):
+        raise FileNotFoundError(f"the file is not there: {model}. Chain texts are for tangra.chain")
     return Model(
-        _core.load(_existing(model), params=params, buffers=buffers, input=shape, output=output, batch=batch)
+        _core.load(arguments.existing(model), params=params, buffers=buffers, input=shape, output=output, batch=batch)
     )

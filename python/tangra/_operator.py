@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, Callable
 
 import numpy as np
@@ -33,6 +34,10 @@ except ImportError:
             return self._matvec(x) if np.ndim(x) == 1 else self._matmat(x)
 
 
+def _swapped(make: Callable[[bool], _core.KernelOperator], swapped: bool) -> _core.KernelOperator:
+    return make(not swapped)
+
+
 class KernelOperator(_Base):  # type: ignore[misc]
     """K v = J (J'^T v) at the cost of some N P operations and without K: a scipy.sparse.linalg.LinearOperator.
 
@@ -45,6 +50,10 @@ class KernelOperator(_Base):  # type: ignore[misc]
         self._core = make(False)
         self._transposed: Any = None
         super().__init__(np.dtype(np.float64), self._core.shape)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copies and pickles are made anew, from the network and the samples."""
+        return KernelOperator, (self._make, self._symmetric)
 
     @property
     def precision(self) -> str:
@@ -60,7 +69,7 @@ class KernelOperator(_Base):  # type: ignore[misc]
         if self._symmetric:
             return self
         if self._transposed is None:
-            self._transposed = KernelOperator(lambda swapped: self._make(not swapped), False)
+            self._transposed = KernelOperator(functools.partial(_swapped, self._make), False)
         result: KernelOperator = self._transposed
         return result
 

@@ -12,7 +12,7 @@ from tangra import _arguments as arguments
 from tangra import _core
 from tangra._answers import Spectrum
 from tangra._arguments import AnyArray, MemoryLike, ProgressLike
-from tangra._description import Description, Table, axes_or_current
+from tangra._description import Array, Description, Table, axes_or_current
 
 
 class Summary(Table):
@@ -57,8 +57,8 @@ class Verification(Table):
         return self.agree
 
 
-class Kernel(Description):
-    """A kernel, with how it was made. ``numpy.asarray(kernel)`` is its array, ``values``.
+class Kernel(Array, Description):
+    """A kernel, with how it was made. It is its array, ``values``, wherever NumPy wants one.
 
     The axes are those of ``axes``: (N1, N2) for trace, mean, sum and one output; (N1, O, N2, O) for full; (O, N1, N2) for
     diagonal; (N, ...) for ``pairs="self"``. ``parts`` holds the shares of layers or parameters, which add up to ``values``.
@@ -83,27 +83,9 @@ class Kernel(Description):
         """By name of layer or parameter; empty with by="total"."""
         return {name: part for name, part in self._all().items() if name != "total"}
 
-    def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> AnyArray:
-        if dtype is not None and np.dtype(dtype) != self.values.dtype:
-            if copy is False:
-                raise ValueError(f"a kernel of {self.values.dtype} becomes one of {np.dtype(dtype)} by a copy only")
-            return np.asarray(self.values).astype(dtype)
-        values: AnyArray = np.asarray(self.values)
-        return values.copy() if copy else values
-
-    def __getitem__(self, key: Any) -> Any:
-        return self.values[key]
-
-    def __len__(self) -> int:
-        return len(self.values)
-
     @property
     def shape(self) -> tuple[int, ...]:
         return tuple(self.info["shape"])
-
-    @property
-    def dtype(self) -> Any:
-        return self.values.dtype
 
     @property
     def axes(self) -> list[str]:

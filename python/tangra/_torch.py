@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import logging
 import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
-from tangra import _core
+from tangra import _core, _torch_export
 from tangra._arguments import AnyArray
 from tangra._model import Model
 
@@ -33,9 +32,9 @@ def from_torch(module: Any, example: Any) -> Model:
     >>> model = tangra.from_torch(module.eval(), torch.randn(2, 3, 32, 32))           # doctest: +SKIP
     >>> model.parameters.update(dict(module.named_parameters()))     # after a step of training  # doctest: +SKIP
 
-    Raises ImportError without torch and onnxscript; ValueError for BatchNorm or Dropout in training mode, where samples
-    are not independent or not deterministic, and where outputs do not agree; NotImplementedError for what cannot be
-    exported or is not supported.
+    Raises ImportError without torch (1.13 or newer; from 2.5 on with onnxscript); ValueError for BatchNorm or Dropout in
+    training mode, where samples are not independent or not deterministic, and where outputs do not agree;
+    NotImplementedError for what cannot be exported or is not supported.
     """
     torch = _torch()
     if isinstance(example, (tuple, list)):
@@ -51,21 +50,20 @@ def from_torch(module: Any, example: Any) -> Model:
     sample = sample.double() if sample.is_floating_point() else sample
     if len(sample) == 1:  # the exporter takes a length of 1 for a constant
         sample = torch.cat([sample, sample])
+    aliases = _first_names(twin)
     with _plain_attention(torch):
         outputs = _first(twin(sample))
         learned = _learned(torch, twin, outputs)
-        program = _exported(torch, twin, sample)
-    aliases = _rename_tied(twin, program)
-    numbers = _real_numbers(program)
-    _sharpen_constants(program, numbers)
+        exported = _torch_export.exported(torch, twin, aliases, sample)
 
-    core = _core.load_onnx(program.model_proto.SerializeToString(), source=type(module).__name__)
+    core = _core.load_onnx(exported.file, source=type(module).__name__)
     known = set(core.names(frozen=False) + core.names(frozen=True))
     lost = [name for name in learned if name not in known]
     if lost:
         raise NotImplementedError(f"the export has lost these parameters: {', '.join(lost)}")
     core.learn(learned)
-    core.sharpen(numbers)
+    core.sharpen(exported.numbers)
+    _set_values(core, twin, aliases)
     _check(core, twin, aliases, sample, outputs)
     _set_own_types(core, module, aliases)
     return Model(core)
@@ -73,14 +71,26 @@ def from_torch(module: Any, example: Any) -> Model:
 
 def _torch() -> Any:
     try:
-        import onnxscript  # noqa: F401
         import torch
         import torch.onnx
     except ImportError as error:
-        raise ImportError(f"from_torch needs the packages torch (2.5 or newer) and onnxscript: {error}") from error
-    if tuple(int(part) for part in torch.__version__.split(".")[:2]) < (2, 5):
-        raise ImportError(f"from_torch needs torch 2.5 or newer; this is {torch.__version__}. tangra.load reads its .onnx files")
+        raise ImportError(f"from_torch needs the package torch: {error}") from error
+    version = _torch_export.version(torch)
+    if version < _torch_export.OLDEST:
+        raise ImportError(f"from_torch needs torch 1.13 or newer; this is {torch.__version__}. tangra.load reads its .onnx files")
+    if version >= _torch_export.BY_PROGRAM:
+        try:
+            import onnxscript  # noqa: F401
+        except ImportError as error:
+            raise ImportError(f"from_torch needs the package onnxscript beside torch {torch.__version__}: {error}") from error
     return torch
+
+
+def _first_names(twin: Any) -> dict[str, str]:
+    """Of every parameter and buffer the name by which it goes here: tied ones have the first of theirs."""
+    first: dict[int, str] = {}
+    everything = [*_torch_export.all_named(twin, "parameters"), *_torch_export.all_named(twin, "buffers")]
+    return {name: first.setdefault(id(value), name) for name, value in everything}
 
 
 def _refuse_training_mode(torch: Any, module: Any) -> None:
@@ -98,6 +108,9 @@ def _refuse_training_mode(torch: Any, module: Any) -> None:
 @contextlib.contextmanager
 def _plain_attention(torch: Any) -> Iterator[None]:
     """Attention without the fused operator of inference, which has neither an export nor derivatives."""
+    if not hasattr(torch.backends, "mha"):  # it is used then only where nothing requires a gradient
+        yield
+        return
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
@@ -124,85 +137,19 @@ def _learned(torch: Any, twin: Any, outputs: Any) -> list[str]:
     return [name for name, _ in named if name not in unused]
 
 
-def _exported(torch: Any, twin: Any, sample: Any) -> Any:
-    loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript")]
-    levels = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return torch.onnx.export(
-                twin, (sample,), dynamo=True, optimize=False, verbose=False, dynamic_shapes=({0: torch.export.Dim("N")},)
-            )
-    except torch.onnx.OnnxExporterError as error:
-        raise NotImplementedError(f"PyTorch cannot export this module: {error}") from error
-    finally:
-        for logger, level in zip(loggers, levels):
-            logger.setLevel(level)
-
-
-def _rename_tied(twin: Any, program: Any) -> dict[str, str]:
-    """Gives tied initialisers the first of their names; returns every parameter's and buffer's name in the file."""
-    first: dict[int, str] = {}
-    names = {}
-    everything = [*twin.named_parameters(remove_duplicate=False), *twin.named_buffers(remove_duplicate=False)]
-    for name, value in everything:
-        names[name] = first.setdefault(id(value), name)
-    graph = program.model.graph
-    for name in list(graph.initializers):
-        wanted = names.get(name, name)
-        if wanted == name:
-            continue
-        value = graph.initializers.pop(name)
-        if wanted in graph.initializers:
-            value.replace_all_uses_with(graph.initializers[wanted])
-        else:
-            value.name = wanted
-            graph.initializers[wanted] = value
-    return names
-
-
-def _real_numbers(program: Any) -> list[float]:
-    """The real numbers of the module's code as Python has them: the file rounds them to float32."""
-    import torch.utils._pytree as trees
-
-    values = []
-    for node in program.exported_program.graph.nodes:
-        values += [value for value in trees.tree_leaves((node.args, node.kwargs)) if isinstance(value, float)]
-    for node in program.model.graph.all_nodes():
-        for attribute in node.attributes.values():
-            if attribute.type.name == "FLOAT":
-                values.append(float(attribute.value))
-            elif attribute.type.name == "FLOATS":
-                values.extend(float(value) for value in attribute.value)
-    return values
-
-
-def _sharpen_constants(program: Any, values: list[float]) -> None:
-    """Gives single numbers that were rounded to float32 back the value that they had, where one alone rounds to them."""
-    import onnxscript.ir as ir
-
-    exact: dict[float, set[float]] = {}
-    for value in values:
-        exact.setdefault(float(np.float32(value)), set()).add(value)
-    for node in program.model.graph.all_nodes():
-        attribute = node.attributes.get("value") if node.op_type == "Constant" else None
-        if attribute is None or attribute.type.name != "TENSOR":
-            continue
-        constant = attribute.value.numpy()
-        candidates = exact.get(float(constant), set()) if constant.size == 1 and constant.dtype == np.float32 else set()
-        if len(candidates) == 1:
-            sharp = np.full(constant.shape, candidates.pop(), dtype=np.float64)
-            node.attributes["value"] = ir.AttrTensor("value", ir.tensor(sharp))
-
-
 def _numpy(value: Any) -> AnyArray:
     """In float64 where it is that, else in float32, which holds float16 and bfloat16."""
     value = value.detach().cpu()
     value = value if value.element_size() == 8 else value.float()
     result: AnyArray = value.contiguous().numpy()
     return result
+
+
+def _set_values(core: _core.Model, twin: Any, names: dict[str, str]) -> None:
+    """The values of the double precision twin: exporters may need others."""
+    known = set(core.names(frozen=False) + core.names(frozen=True))
+    everything = [*twin.named_parameters(), *twin.named_buffers()]
+    core.set({names[name]: _numpy(value) for name, value in everything if names[name] in known and value.is_floating_point()})
 
 
 def _check(core: _core.Model, twin: Any, names: dict[str, str], sample: Any, outputs: Any) -> None:
@@ -225,7 +172,7 @@ def _check(core: _core.Model, twin: Any, names: dict[str, str], sample: Any, out
 
 def _set_own_types(core: _core.Model, module: Any, names: dict[str, str]) -> None:
     """From the double precision of the export back to the module's types."""
-    originals = {**dict(module.named_parameters(remove_duplicate=False)), **dict(module.named_buffers(remove_duplicate=False))}
+    originals = {**dict(_torch_export.all_named(module, "parameters")), **dict(_torch_export.all_named(module, "buffers"))}
     arrays: dict[str, AnyArray] = {}
     for name in core.names(frozen=False) + core.names(frozen=True):
         if name in names and originals[name].is_floating_point():

@@ -12,6 +12,15 @@ import tangra
 CHAIN = "Chain(Dense(6 => 7, tanh), Dense(7 => 3), softmax)"
 
 
+def torch_or_skip():
+    """PyTorch, with what from_torch needs of it."""
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    if tuple(int(part) for part in torch.__version__.split(".")[:2]) >= (2, 5):
+        pytest.importorskip("onnxscript", reason="onnxscript is not installed")
+    return torch
+
+
+
 @pytest.fixture
 def x() -> np.ndarray:
     return np.random.default_rng(3).normal(size=(5, 6))

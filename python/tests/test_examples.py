@@ -8,13 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import torch_or_skip
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "examples"
-NEEDS = {"pytorch_network": ("torch", "onnxscript"), "eigenvalues_of_digits": ("scipy",)}
+NEEDS = {"eigenvalues_of_digits": ("scipy",)}
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in EXAMPLES.glob("*.py")))
 def test_example(name, tmp_path):
+    if name == "pytorch_network":
+        torch_or_skip()
     for package in NEEDS.get(name, ()):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")

@@ -33,7 +33,7 @@ def test_parameters_that_do_not_fit(model, x):
     weight = model.parameters["0.weight"]
     with pytest.raises(ValueError, match="another shape"):
         model.parameters["0.weight"] = weight.T
-    with pytest.raises(ValueError, match=r"0.weight is of type float32; got float64"):
+    with pytest.raises(ValueError, match=r"0.weight: expected float32 of shape .*; got float64"):
         model.parameters["0.weight"] = weight.astype(np.float64)
     with pytest.raises(KeyError, match="0.weight, 0.bias"):
         model.parameters["9.weight"] = weight

@@ -179,6 +179,18 @@ def test_infinite_of_the_standard_parameterisation(program, files, x):
         model.infinite(x)
 
 
+@pytest.mark.parametrize("parameterization, init", [("ntk(1.3, 0.2)", None), ("standard", "he")])
+def test_infinite_by_width(program, files, x, parameterization, init):
+    text = "Chain(Dense(6 => 9, relu), Dense(9 => 1))"
+    arguments = ["--parameterization", parameterization, "--seed", "5", "--widths", "16,64", "--seeds", "2"]
+    told = run(program, files, "infinite", text, "x.npy", *arguments, *(["--init", init] if init else []))
+    infinite = tangra.chain(text, parameterization=parameterization, init=init, seed=5).infinite(x, widths=[16, 64], seeds=2)
+    assert infinite.info["convergence"] == told["convergence"] and infinite.info["slope"] == told["slope"]
+    assert infinite.convergence.tolist() == [[row["width"], row["distance"]] for row in told["convergence"]]
+    assert infinite.convergence.shape == (4, 2)
+    assert infinite.slope == (told["slope"]["slope"], told["slope"]["error"])
+
+
 @pytest.mark.parametrize("loss", ["mse", "cross-entropy"])
 def test_linearise(program, files, model, x, labels, loss):
     arguments = ["--seed", "4", "--labels", "labels.npy", "--labels2", "few.npy", "--loss", loss, "--lr", "0.1", "--steps", "20"]
@@ -242,3 +254,41 @@ def test_zarr(program, files, model, x, by):
     pytest.importorskip("zarr", reason="zarr is not installed")
     assert same_bits(np.asarray(kernel), expected.values)
     assert {name: part.shape for name, part in kernel.parts.items()} == {n: p.shape for n, p in expected.parts.items()}
+
+
+def test_report(program, files, model, x, labels):
+    runs = files / "runs"
+    runs.mkdir()
+    for name, arguments in {"K.npy": ["--reduce", "trace"], "P.npz": ["--reduce", "trace", "--by", "layer"]}.items():
+        run(program, files, "kernel", CHAIN, "x.npy", "--seed", "4", *arguments, "-o", f"runs/{name}")
+    (runs / "S.json").write_text(json.dumps(run(program, files, "spectrum", "runs/K.npy")))
+    told = run(program, files, "report", "runs", "--labels", "labels.npy", "-o", "theirs.html")
+    report = tangra.report(runs, labels=labels, out=files / "ours.html")
+    assert report.path.read_bytes() == (files / "theirs.html").read_bytes() == report.html.encode()
+    assert report.runs == told["runs"] and len(report.runs) == 3
+    assert report.html == tangra.report(str(runs), labels=files / "labels.npy").html
+    assert tangra.report(runs).path is None
+    with pytest.raises(FileExistsError, match="ours.html"):
+        tangra.report(runs, out=files / "ours.html")
+    tangra.report(runs / "S.json", out=files / "ours.html", overwrite=True)
+
+
+def test_report_of_results(files, model, x, labels):
+    """The numbers are those of the same results from files."""
+    kernel, parts = model.kernel(x, reduce="trace", out=files / "K.npy"), model.kernel(x, reduce="trace", by="layer")
+    training = model.copy().train(x, labels, loss="mse", epochs=3, rate=0.1)
+    results = [kernel, model.kernel(x, reduce="trace"), parts, kernel.spectrum(labels=labels), training, model.summary()]
+    report = tangra.report(results, labels=labels)
+    assert [one["command"] for one in report.runs] == ["kernel", "kernel", "kernel", "spectrum", "train", "summary"]
+    assert [one["picture"] for one in report.runs] == [True, True, True, False, False, False]
+    assert not any(one["notes"] for one in report.runs)
+    assert f"{kernel.spectrum().eigenvalues[0]:.8g}" in report.html
+    assert "3-kernel.npz" in repr(report)
+    with pytest.raises(ValueError, match="labels"):
+        tangra.report(kernel, labels=labels[:3])
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        tangra.report(files / "nowhere")
+    with pytest.raises(ValueError, match="nothing to report on"):
+        tangra.report([])
+    with pytest.raises(ValueError, match="ends in .html"):
+        tangra.report(files / "x.npy", out=files / "page.txt")

@@ -7,17 +7,18 @@ import copy
 import numpy as np
 import pytest
 
-torch = pytest.importorskip("torch", minversion="2.5", reason="torch 2.5 or newer is not installed")
-pytest.importorskip("onnxscript", reason="onnxscript is not installed")
-import tangra  # noqa: E402
+import tangra
+from conftest import torch_or_skip
 
+torch = torch_or_skip()
 nn = torch.nn
 
 
 def kernel_of(module, x):
     """K[i,a,j,b] by autograd, and the derivatives by name."""
     module, x = copy.deepcopy(module).double(), x.double()
-    torch.backends.mha.set_fastpath_enabled(False)
+    if hasattr(torch.backends, "mha"):
+        torch.backends.mha.set_fastpath_enabled(False)
     named = [(name, value) for name, value in module.named_parameters() if value.requires_grad]
     outputs = module(x).reshape(len(x), -1)
     rows = [
@@ -148,6 +149,35 @@ def test_resnet18():
 def test_transformer_layer():
     layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True, activation="gelu", layer_norm_eps=1 / 3e4).eval()
     check(layer, torch.randn(2, 5, 8))
+
+
+def test_frozen_transformer_layer():
+    """Where nothing requires a gradient, attention is another operator in PyTorch."""
+    layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True).eval().requires_grad_(False)
+    check(nn.Sequential(layer, nn.Flatten(), nn.Linear(40, 2)), torch.randn(2, 5, 8))
+
+
+def test_code_of_ones_own():
+    class Own(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv = nn.Conv2d(2, 4, 3, padding=1, stride=2)
+            self.norm = nn.GroupNorm(2, 4)
+            self.up = nn.ConvTranspose2d(4, 2, 2, stride=2)
+            self.scale = nn.Parameter(torch.tensor(1.5))
+            self.table = nn.Parameter(torch.randn(8, 3))
+            self.register_buffer("shift", torch.full((1, 4, 3, 3), 0.1))
+
+        def forward(self, x):
+            h = nn.functional.silu(self.norm(self.conv(x))) + self.shift
+            h = self.scale * torch.cat([self.up(h), x], dim=1)
+            h = nn.functional.avg_pool2d(h, 3)
+            h = h.view(x.size(0), 4, -1).mean(dim=-1)
+            h = torch.cat([h, h.amax(dim=1, keepdim=True).expand(-1, 4)], dim=1)
+            return torch.log_softmax(h @ self.table, dim=-1)
+
+    model = check(Own(), torch.randn(3, 2, 6, 6))
+    assert model.parameters["scale"].shape == () and set(model.frozen) == {"shift"}
 
 
 def test_tied_weights():

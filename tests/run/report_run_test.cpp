@@ -108,6 +108,14 @@ TEST(RunInfiniteWidths, ChangeHiddenLayersOnly) {
   EXPECT_EQ(result.convergence[0].first, 20);
   EXPECT_EQ(result.convergence[3].first, 40);
   ASSERT_TRUE(result.slope);
+  // The same from a file, and of a network that is loaded already.
+  const test::TemporaryFolder folder;
+  std::ofstream(folder / "network.txt") << spec.model.text;
+  InfiniteSpec other = spec;
+  other.model.text = (folder / "network.txt").string();
+  EXPECT_EQ(run_infinite(other).convergence, result.convergence);
+  other.model.graph = load::shared_model(other.model);
+  EXPECT_EQ(run_infinite(other).convergence, result.convergence);
   // The same as networks written out.
   spec.widths.clear();
   spec.compare = true;

@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "tangra/base/error.h"
+#include "tangra/formats/input_file.h"
 #include "tangra/infinite/dense_chain.h"
 #include "tangra/run/kernel/network_kernel.h"
 #include "tangra/run/session.h"
@@ -61,10 +62,17 @@ FiniteComparison compared(const InfiniteSpec& spec, Loaded rows, std::optional<L
   return result;
 }
 
+/// The chain itself: the text, or what the file holds that it names.
+std::string chain_text(const load::ModelSpec& model) {
+  return load::is_chain_text(model.text) ? model.text : formats::InputFile(model.text).read_all();
+}
+
 /// Networks with other hidden widths, each against its own closed form: the standard parameterisation's depends on them.
-std::vector<std::pair<Index, double>> distances(const InfiniteSpec& spec, const std::string& chain, const Caller& caller) {
+std::vector<std::pair<Index, double>> distances(const InfiniteSpec& spec, const Caller& caller) {
+  const std::string chain = chain_text(spec.model);
   std::vector<std::pair<Index, double>> result;
   InfiniteSpec one = spec;
+  one.model.graph = nullptr;
   one.widths.clear();
   one.compare = true;
   one.out.clear();
@@ -144,7 +152,7 @@ InfiniteResult run_infinite(const InfiniteSpec& spec, const Caller& caller) {
       throw Error(ErrorKind::usage, {.what = "the network has no hidden layer whose width could be changed", .where = "--widths",
                                      .got = rows.model.text, .expected = "two Dense layers or more", .cure = {}});
     }
-    result.convergence = distances(spec, rows.model.text, caller);
+    result.convergence = distances(spec, caller);
     if (spec.widths.size() > 1) result.slope = slope_of(result.convergence);
     session.step("widths");
   }
