@@ -93,11 +93,21 @@ if [[ "$wheel" == yes ]]; then
   build/python/tools/bin/python -m build --sdist --outdir build/python/wheel .
   build/python/tools/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir build/python/wheel \
     build/python/wheel/tangra-*.tar.gz
+  # The package with its stubs and the extension module, and nothing else.
+  python3 - build/python/wheel/tangra-*.whl <<'END'
+import pathlib, sys, zipfile
+
+held = {name for name in zipfile.ZipFile(sys.argv[1]).namelist() if ".dist-info/" not in name}
+modules = {name for name in held if name.startswith("tangra/_core.") and name.endswith(".so")}
+sources = {f"tangra/{path.name}" for path in pathlib.Path("python/tangra").iterdir() if path.is_file()}
+assert len(modules) == 1 and {"tangra/py.typed", "tangra/_core.pyi"} <= sources, (modules, sources)
+assert held - modules == sources, f"more or less than the sources: {(held - modules) ^ sources}"
+END
   python3 -m venv build/python/clean
   build/python/clean/bin/pip install --quiet --disable-pip-version-check build/python/wheel/tangra-*.whl
   (cd build/python/clean && bin/python -c '
 import numpy, tangra
 k = tangra.chain("Chain(Dense(3 => 2))").kernel(numpy.eye(3), reduce="trace")
-assert k.shape == (3, 3), k
+assert k.shape == (3, 3) and k.spectrum().verdict == "positive definite", k
 print("wheel:", tangra.__version__, tangra.__file__)')
 fi

@@ -77,6 +77,7 @@ class Plan(Table):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Of the kernel."""
         return tuple(self.info["shape"])
 
     @property
@@ -186,6 +187,7 @@ class InfiniteKernel(Array, Table):
 
     @property
     def values(self) -> AnyArray:
+        """(N1, N2), in float64."""
         return self._arrays["total"]
 
     @property

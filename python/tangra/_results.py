@@ -85,18 +85,22 @@ class Kernel(Array, Description):
 
     @property
     def shape(self) -> tuple[int, ...]:
+        """Known without opening the file of a kernel that was written to one."""
         return tuple(self.info["shape"])
 
     @property
     def axes(self) -> list[str]:
+        """What each axis counts: "samples", "outputs", ..."""
         return list(self.info["axes"])
 
     @property
     def reduce(self) -> str:
+        """The reduction by its name."""
         return str(self.info["reduce"])
 
     @property
     def precision(self) -> str:
+        """"float32" or "float64": what it was computed in."""
         return str(self.info["precision"])
 
     @property
@@ -112,6 +116,7 @@ class Kernel(Array, Description):
 
     @property
     def seconds(self) -> float:
+        """That the run took, without what Python does around it."""
         return float(self.info["seconds"])
 
     @property

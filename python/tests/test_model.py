@@ -314,4 +314,8 @@ def test_plots(model, x):
     kernel = model.kernel(x, reduce="trace")
     assert kernel.plot(plt.figure().gca()).images
     assert len(kernel.spectrum().plot(plt.figure().gca()).lines) >= 2
+    infinite = tangra.chain("Chain(Dense(6 => 9, relu), Dense(9 => 1))", parameterization="ntk").infinite
+    assert infinite(x).plot(plt.figure().gca()).images
+    by_width = infinite(x, widths=[8, 16], seeds=2).plot(plt.figure().gca())
+    assert len(by_width.lines[0].get_xdata()) == 4 and "slope" in by_width.get_legend().get_texts()[0].get_text()
     plt.close("all")

@@ -1,24 +1,38 @@
 #include "tangra/differentiate/program.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <limits>
 
 #include "tangra/base/error.h"
 
 namespace tangra::differentiate {
 namespace {
 
+/// In a form that compilers vectorise: large networks are looked through in every call.
+template <class T>
+bool all_finite(const Tensor<T>& values) {
+  using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
+  constexpr Bits exponent = std::bit_cast<Bits>(std::numeric_limits<T>::infinity());
+  Bits found = 0;
+  for (const T value : values) found |= static_cast<Bits>((std::bit_cast<Bits>(value) & exponent) == exponent);
+  return found == 0;
+}
+
 /// Masks hide positions by minus infinity: what is not learned may be infinite.
 template <class T>
-Tensor<T> checked(const Array& data, const std::string& name, bool learned) {
-  Tensor<T> values = data.converted<T>();
+std::shared_ptr<const Tensor<T>> checked(const Array& data, const std::string& name, bool learned) {
+  std::shared_ptr<const Tensor<T>> shared = data.tensor<T>();
+  if (all_finite(*shared)) return shared;
+  const Tensor<T>& values = *shared;
   for (Index i = 0; i < values.size(); ++i) {
     if (std::isfinite(values[i]) || (!learned && !std::isnan(values[i]))) continue;
     throw Error(ErrorKind::input, {.what = "a weight is not a finite number", .where = name + ", entry " + std::to_string(i),
                                    .got = std::to_string(values[i]), .expected = {},
                                    .cure = "Derivatives of such a network do not exist; train it anew or mend the file"});
   }
-  return values;
+  return shared;
 }
 
 /// `outer` taken over the entries of `inner`; nothing where no strides describe the result.
@@ -89,8 +103,9 @@ void Program<T>::evaluate_batch_free(const Context& context) {
     for (const ValueId id : node.inputs) inputs.push_back({id == no_id ? nullptr : batch_free(id).data(), 0});
     std::vector<T*> results;
     for (const ValueId id : node.outputs) {
-      batch_free_[static_cast<std::size_t>(id)] = Tensor<T>::uninitialized(graph_->shape(id));
-      results.push_back(batch_free_[static_cast<std::size_t>(id)].data());
+      auto result = std::make_shared<Tensor<T>>(Tensor<T>::uninitialized(graph_->shape(id)));
+      results.push_back(result->data());
+      batch_free_[static_cast<std::size_t>(id)] = std::move(result);
     }
     const ops::Call<T> call{.context = context, .engine = engine_, .node = node, .input_shapes = input_shapes_[n],
                             .output_shapes = output_shapes_[n], .samples = 1, .inputs = inputs, .outputs = {},
@@ -102,12 +117,14 @@ void Program<T>::evaluate_batch_free(const Context& context) {
 template <class T>
 void Program<T>::set_parameters(const std::vector<Tensor<T>>& parameters, const Context& context) {
   TANGRA_ENSURE(parameters.size() == graph_->parameters.size());
+  set_.resize(parameters.size());
   for (std::size_t p = 0; p < parameters.size(); ++p) {
     const Parameter& parameter = graph_->parameters[p];
     if (!parameter.trainable) continue;
-    Tensor<T>& own = batch_free_[static_cast<std::size_t>(parameter.value)];
-    TANGRA_ENSURE(parameters[p].size() == own.size());
-    std::ranges::copy(parameters[p], own.begin());
+    TANGRA_ENSURE(parameters[p].size() == parameter.data.size());
+    if (set_[p] == nullptr) set_[p] = std::make_shared<Tensor<T>>(Tensor<T>::uninitialized(parameter.data.shape()));
+    std::ranges::copy(parameters[p], set_[p]->begin());
+    batch_free_[static_cast<std::size_t>(parameter.value)] = set_[p];
   }
   evaluate_batch_free(context);
 }

@@ -15,6 +15,8 @@ class Program {
  public:
   /// Throws Error(input) where a parameter or constant is not finite.
   Program(std::shared_ptr<const Graph> graph, const Context& context, linalg::Engine engine = linalg::Engine::fast);
+  Program(Program&&) noexcept = default;
+  Program& operator=(Program&&) noexcept = default;
 
   const Graph& graph() const { return *graph_; }
   const std::shared_ptr<const Graph>& shared_graph() const { return graph_; }
@@ -25,7 +27,7 @@ class Program {
   const std::vector<Shape>& output_shapes(NodeId node) const { return output_shapes_[static_cast<std::size_t>(node)]; }
   bool is_batch_free(ValueId value) const { return graph_->value(value).dependence != Dependence::samples; }
   /// The entries of a value that depends on no sample.
-  const Tensor<T>& batch_free(ValueId value) const { return batch_free_[static_cast<std::size_t>(value)]; }
+  const Tensor<T>& batch_free(ValueId value) const { return *batch_free_[static_cast<std::size_t>(value)]; }
   /// Where the entries of a batch-free value stand in one parameter, if they do: transposes, slices and constant factors
   /// are resolved, anything else is pulled back.
   const std::optional<factors::Place>& place(ValueId value) const { return places_[static_cast<std::size_t>(value)]; }
@@ -49,7 +51,9 @@ class Program {
   std::vector<const ops::Op*> ops_;
   std::vector<std::vector<Shape>> input_shapes_;
   std::vector<std::vector<Shape>> output_shapes_;
-  std::vector<Tensor<T>> batch_free_;
+  /// Parameters and constants of type T are the graph's own memory.
+  std::vector<std::shared_ptr<const Tensor<T>>> batch_free_;
+  std::vector<std::shared_ptr<Tensor<T>>> set_;  ///< the memory of set_parameters(), by parameter
   std::vector<std::optional<factors::Place>> places_;
 };
 
