@@ -276,13 +276,18 @@ class Network {
     const Fold fold = find_fold(node);
     if (fold == nullptr || node.has_graph) return false;
     std::vector<const Array*> one, many;
+    Array none;
     bool differs = false;
-    for (const std::string& input : node.inputs) {
-      const Fact* own = input.empty() ? nullptr : &fact(input);
-      if (own != nullptr && own->folded == nullptr) return false;
-      one.push_back(own == nullptr ? nullptr : &own->folded->one);
-      many.push_back(own == nullptr ? nullptr : &own->folded->many);
-      differs = differs || (own != nullptr && own->folded->differs);
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const Fact* own = node.inputs[k].empty() ? nullptr : &fact(node.inputs[k]);
+      if (own != nullptr && own->folded == nullptr) {
+        if (node.op != "CastLike" || k != 1) return false;
+        none = Array(own->type, {0}, [](std::span<std::byte>) {});  // only its type counts
+      }
+      const bool computed = own != nullptr && own->folded == nullptr;
+      one.push_back(own == nullptr ? nullptr : computed ? &none : &own->folded->one);
+      many.push_back(own == nullptr ? nullptr : computed ? &none : &own->folded->many);
+      differs = differs || (one.back() != many.back() && own->folded->differs);
     }
     const std::vector<Array> results = evaluated(fold, node, one);
     const std::vector<Array> grown = differs ? evaluated(fold, node, many) : results;
