@@ -35,7 +35,7 @@ const std::vector<Library>& libraries() {
       {"f77blas", {"src/linalg", "bench"}},
       {"openblas", {"src/linalg", "bench"}},
       {"google/protobuf", {"src/load"}},
-      {"onnx", {"src/load"}},
+      {"onnx", {"src/load", "tests/fuzz"}},
       {"gtest/", {"tests"}},
       {"benchmark/", {"bench"}},
       {"nanobind/", {"python"}},

@@ -1,46 +1,58 @@
 #include "tangra/load/onnx/fold.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "tangra/base/error.h"
 
 namespace tangra::load::onnx {
 namespace {
 
-/// Calls `work` with a zero of the integer type; false where `type` is none.
-template <class Work>
-bool with_integer_type(DType type, const Work& work) {
-  switch (type) {
-    case DType::int64:
-      work(std::int64_t{});
-      return true;
-    case DType::int32:
-      work(std::int32_t{});
-      return true;
-    case DType::int16:
-      work(std::int16_t{});
-      return true;
-    case DType::int8:
-      work(std::int8_t{});
-      return true;
-    case DType::uint64:
-      work(std::uint64_t{});
-      return true;
-    case DType::uint32:
-      work(std::uint32_t{});
-      return true;
-    case DType::uint16:
-      work(std::uint16_t{});
-      return true;
-    case DType::uint8:
-      work(std::uint8_t{});
-      return true;
-    case DType::boolean:
-      work(bool{});
-      return true;
-    default:
-      return false;
-  }
+/// An array of more axes than this is none that a network has.
+constexpr Index most_axes = 64;
+
+bool same_entries(const Array& a, const Array& b) {
+  constexpr std::size_t small = 4096;  // longer ones are the same where they share their memory
+  if (a.type() != b.type() || a.shape() != b.shape()) return false;
+  return a.data() == b.data() || (a.bytes() <= small && std::memcmp(a.data(), b.data(), a.bytes()) == 0);
+}
+
+std::string mebibytes(Index bytes) {
+  return std::to_string(bytes >> 20) + " MiB";
+}
+
+template <class T>
+T read_real(double value) {
+  if constexpr (std::is_same_v<T, double>) return value;
+  return value > -9e18 && value < 9e18 ? static_cast<T>(value) : T{0};
+}
+
+template <class T>
+auto reader_of(DType type) -> T (*)(const std::byte*, Index) {
+  T (*read)(const std::byte*, Index) = nullptr;
+  with_integer_type(type, [&]<class From>(From) {
+    read = [](const std::byte* data, Index k) {
+      return static_cast<T>(reinterpret_cast<const From*>(data)[k]);
+    };
+  });
+  if (type == DType::float32)
+    read = [](const std::byte* data, Index k) {
+      return read_real<T>(static_cast<double>(reinterpret_cast<const float*>(data)[k]));
+    };
+  if (type == DType::float64)
+    read = [](const std::byte* data, Index k) {
+      return read_real<T>(reinterpret_cast<const double*>(data)[k]);
+    };
+  TANGRA_ENSURE(read != nullptr);  // float16 is float32 from the file on
+  return read;
+}
+
+template <class T>
+std::vector<T> all_of(const Array& array) {
+  const Entries<T> source(array);
+  std::vector<T> entries(static_cast<std::size_t>(array.size()));
+  for (std::size_t k = 0; k < entries.size(); ++k) entries[k] = source[static_cast<Index>(k)];
+  return entries;
 }
 
 }  // namespace
@@ -54,14 +66,94 @@ void refuse_node(const FileNode& node, std::string what, std::string got, std::s
                                  .cure = std::move(cure)});
 }
 
-void FoldBudget::take(const FileNode& node, const Shape& shape) {
-  Index entries = 1;
+FoldMemory::FoldMemory(Index most_bytes) : most_bytes_(most_bytes), entries_left_(4 * most_bytes) {}
+
+Index FoldMemory::check(const FileNode& node, const Shape& shape, std::size_t width) {
+  if (shape.rank() > most_axes)
+    refuse_node(node, "the result has too many axes", std::to_string(shape.rank()),
+                std::to_string(most_axes) + " at most");
+  auto bytes = static_cast<Index>(width);
+  bool none = false;
   for (const Index length : shape) {
     if (length < 0) refuse_node(node, "the result has a negative length", to_string(shape));
-    if (length > 0 && __builtin_mul_overflow(entries, length, &entries)) entries = left_ + 1;
-    if (entries > left_) refuse_node(node, "constants of the network grow too large", to_string(shape));
+    none = none || length == 0;
+    if (length > 0 && __builtin_mul_overflow(bytes, length, &bytes))
+      bytes = std::numeric_limits<Index>::max();
+    if (bytes > most_bytes_ && none) refuse_node(node, "no array can have this shape", to_string(shape));
   }
-  left_ -= entries;
+  if (none) return 0;
+  if (bytes / static_cast<Index>(width) > most_bytes_ / 8)
+    bytes = most_bytes_ + 1;  // whoever uses them may widen them
+  if (bytes > most_bytes_ - *held_) known_.clear();
+  if (bytes > most_bytes_ - *held_) {
+    refuse_node(
+        node, "the constants that the network computes grow too large",
+        "shape " + to_string(shape) + ", beside " + mebibytes(*held_), mebibytes(most_bytes_) + " at most",
+        "Fold the constants into the file (as onnxsim does), or export for one sample or a shorter input");
+  }
+  return bytes / static_cast<Index>(width);
+}
+
+void FoldMemory::count(const FileNode& node, Index entries) {
+  if (entries > entries_left_) {
+    refuse_node(
+        node, "the constants that the network computes take too long", {},
+        std::to_string(4 * most_bytes_) + " entries in all at most",
+        "Fold the constants into the file (as onnxsim does), or export for one sample or a shorter input");
+  }
+  entries_left_ -= entries;
+}
+
+bool FoldMemory::same_inputs(const Known& known, std::span<const Array* const> inputs) {
+  if (known.inputs.size() != inputs.size()) return false;
+  for (std::size_t k = 0; k < inputs.size(); ++k) {
+    if (inputs[k] != nullptr && !same_entries(*inputs[k], known.inputs[k])) return false;
+  }
+  return true;  // which inputs are absent is the node's
+}
+
+const std::vector<Array>* FoldMemory::known(const FileNode& node,
+                                            std::span<const Array* const> inputs) const {
+  const auto found = known_.find(&node);
+  if (found == known_.end()) return nullptr;
+  const auto fits = [&](const Known& known) { return same_inputs(known, inputs); };
+  const auto known = std::ranges::find_if(found->second, fits);
+  return known == found->second.end() ? nullptr : &known->results;
+}
+
+void FoldMemory::keep(const FileNode& node, std::span<const Array* const> inputs,
+                      const std::vector<Array>& results) {
+  constexpr std::size_t most_kept = 4;  // for 1, 2 and 3 samples, and one for luck with readings
+  std::vector<Known>& kept = known_[&node];
+  if (kept.size() == most_kept) kept.erase(kept.begin());
+  Known known{.inputs = {}, .results = results};
+  for (const Array* input : inputs) known.inputs.push_back(input == nullptr ? Array() : *input);
+  kept.push_back(std::move(known));
+}
+
+template <class T>
+Entries<T>::Entries(const Array& array) : data_(array.data()), read_(reader_of<T>(array.type())) {}
+
+template class Entries<Index>;
+template class Entries<double>;
+
+Walk::Walk(const Shape& shape, std::vector<Index> strides, Index offset)
+    : lengths_(shape.begin(), shape.end()),
+      strides_(std::move(strides)),
+      position_(lengths_.size(), 0),
+      place_(offset) {
+  TANGRA_ENSURE(strides_.size() == lengths_.size());
+}
+
+Walk broadcast_walk(const Shape& own, const Shape& shape) {
+  std::vector<Index> strides(static_cast<std::size_t>(shape.rank()), 0);
+  const std::vector<Index> dense = own.strides();
+  for (Index axis = 0; axis < own.rank(); ++axis) {
+    if (own[axis] != 1)
+      strides[static_cast<std::size_t>(shape.rank() - own.rank() + axis)] =
+          dense[static_cast<std::size_t>(axis)];
+  }
+  return {shape, std::move(strides)};
 }
 
 const Array& FoldCall::operator[](std::size_t input) const {
@@ -69,25 +161,21 @@ const Array& FoldCall::operator[](std::size_t input) const {
   return *inputs[input];
 }
 
-std::vector<Index> integers_of(const Array& array) {
-  std::vector<Index> entries(static_cast<std::size_t>(array.size()));
-  const bool integer = with_integer_type(array.type(), [&]<class T>(T) {
-    const std::span<const T> source = array.as<T>();
-    for (std::size_t k = 0; k < source.size(); ++k) entries[k] = static_cast<Index>(source[k]);
-  });
-  if (integer) return entries;
-  // Truncated as a cast is; what no integer can hold becomes 0.
-  const Tensor<double> reals = array.converted<double>();
-  for (std::size_t k = 0; k < entries.size(); ++k) {
-    const double value = reals[static_cast<Index>(k)];
-    entries[k] = value > -9e18 && value < 9e18 ? static_cast<Index>(value) : 0;
+std::vector<Index> FoldCall::list(std::size_t input) const {
+  const Array& array = (*this)[input];
+  if (array.size() > most_axes) {
+    refuse_node(node, "a list of axes or lengths is too long", std::to_string(array.size()) + " entries",
+                std::to_string(most_axes) + " at most");
   }
-  return entries;
+  return integers_of(array);
+}
+
+std::vector<Index> integers_of(const Array& array) {
+  return all_of<Index>(array);
 }
 
 std::vector<double> reals_of(const Array& array) {
-  const Tensor<double> reals = array.converted<double>();
-  return {reals.begin(), reals.end()};
+  return all_of<double>(array);
 }
 
 Array real_array(Shape shape, std::span<const double> entries) {
@@ -114,21 +202,6 @@ Index axis_in(const FileNode& node, Index axis, Index rank) {
   return resolved;
 }
 
-Array picked(const Array& source, Shape shape, std::span<const Index> from, const Array* fill) {
-  const std::size_t width = bytes_of(source.type());
-  TANGRA_ENSURE(fill == nullptr || (fill->type() == source.type() && fill->size() == 1));
-  return Array(source.type(), std::move(shape), [&](std::span<std::byte> target) {
-    TANGRA_ENSURE(target.size() == from.size() * width);
-    for (std::size_t k = 0; k < from.size(); ++k) {
-      const bool filled = from[k] < 0;
-      TANGRA_ENSURE(filled ? fill != nullptr : from[k] < source.size());
-      const std::byte* entry =
-          filled ? fill->data() : source.data() + static_cast<std::size_t>(from[k]) * width;
-      std::memcpy(target.data() + k * width, entry, width);
-    }
-  });
-}
-
 std::optional<Shape> reshaped(const Shape& input, std::span<const Index> wanted, bool allow_zero) {
   Shape result;
   Index open = -1, known = 1;
@@ -152,6 +225,10 @@ std::optional<Shape> reshaped(const Shape& input, std::span<const Index> wanted,
     known = elements;
   }
   if (known != elements) return std::nullopt;
+  Index others = 1;  // an array of no entries may have any other lengths, but strides are numbers
+  for (const Index length : result) {
+    if (length > 0 && __builtin_mul_overflow(others, length, &others)) return std::nullopt;
+  }
   return result;
 }
 

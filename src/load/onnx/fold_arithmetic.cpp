@@ -4,7 +4,6 @@
 #include <map>
 
 #include "tangra/base/error.h"
-#include "tangra/base/strides.h"
 #include "tangra/load/onnx/fold.h"
 #include "tangra/load/onnx/tensors.h"
 
@@ -77,26 +76,17 @@ struct Max {
   }
 };
 
-template <class T>
-std::vector<T> entries_of(const Array& array) {
+template <class T, class Start>
+Array made(const FoldCall& call, DType type, const Shape& shape, const Start& start) {
   if constexpr (std::is_same_v<T, double>)
-    return reals_of(array);
+    return call.reals(shape, start);
   else
-    return integers_of(array);
-}
-
-Array made(Shape shape, const std::vector<double>& entries, DType) {
-  return real_array(std::move(shape), entries);
-}
-Array made(Shape shape, const std::vector<Index>& entries, DType type) {
-  return integer_array(std::move(shape), entries, type);
+    return call.integers(type, shape, start);
 }
 
 Shape common_shape(const FoldCall& call, const Shape& a, const Shape& b) {
   try {
-    const Shape shape = broadcast(a, b);
-    call.budget.take(call.node, shape);
-    return shape;
+    return broadcast(a, b);
   } catch (const Error& error) {
     refuse_node(call.node, error.complaint().what, error.complaint().got, error.complaint().expected);
   }
@@ -105,17 +95,15 @@ Shape common_shape(const FoldCall& call, const Shape& a, const Shape& b) {
 template <class T, class F>
 Array combined(const FoldCall& call, const Array& a, const Array& b) {
   const Shape shape = common_shape(call, a.shape(), b.shape());
-  const auto of_a = entries_of<T>(a), of_b = entries_of<T>(b);
-  const auto from_a = broadcast_entries(a.shape(), shape), from_b = broadcast_entries(b.shape(), shape);
-  std::vector<T> result(from_a.size());
-  for (std::size_t k = 0; k < result.size(); ++k) {
-    const T x = of_a[static_cast<std::size_t>(from_a[k])], y = of_b[static_cast<std::size_t>(from_b[k])];
-    if constexpr (requires { F::divides; } && std::is_same_v<T, Index>) {
-      if (y == 0) refuse_node(call.node, "an integer is divided by 0");
-    }
-    result[k] = F::of(x, y);
-  }
-  return made(shape, result, a.type());
+  return made<T>(call, a.type(), shape, [&] {
+    return [&call, of_a = Walked<T>(a, shape), of_b = Walked<T>(b, shape)]() mutable {
+      const T x = of_a.next(), y = of_b.next();
+      if constexpr (requires { F::divides; } && std::is_same_v<T, Index>) {
+        if (y == 0) refuse_node(call.node, "an integer is divided by 0");
+      }
+      return F::of(x, y);
+    };
+  });
 }
 
 template <class F>
@@ -136,36 +124,33 @@ template <class F>
 Arrays fold_compare(const FoldCall& call) {
   const Array &a = call[0], &b = call[1];
   const Shape shape = common_shape(call, a.shape(), b.shape());
-  const auto from_a = broadcast_entries(a.shape(), shape), from_b = broadcast_entries(b.shape(), shape);
-  std::vector<Index> result(from_a.size());
-  const auto compare = [&](const auto& of_a, const auto& of_b) {
-    for (std::size_t k = 0; k < result.size(); ++k) {
-      result[k] =
-          F{}(of_a[static_cast<std::size_t>(from_a[k])], of_b[static_cast<std::size_t>(from_b[k])]) ? 1 : 0;
-    }
+  const auto compared = [&]<class T>(T) {
+    return call.integers(DType::boolean, shape, [&] {
+      return [of_a = Walked<T>(a, shape), of_b = Walked<T>(b, shape)]() mutable {
+        const T x = of_a.next(), y = of_b.next();
+        return F{}(x, y) ? 1 : 0;
+      };
+    });
   };
-  if (is_floating(a.type()) || is_floating(b.type()))
-    compare(reals_of(a), reals_of(b));
-  else
-    compare(integers_of(a), integers_of(b));
-  return {integer_array(shape, result, DType::boolean)};
+  return {is_floating(a.type()) || is_floating(b.type()) ? compared(double{}) : compared(Index{})};
 }
 
 using Real = double (*)(double);
 using Whole = Index (*)(Index);
 
+/// f of every entry.
+template <class T, class F>
+Array each(const FoldCall& call, DType type, const F& f) {
+  const Array& x = call[0];
+  return made<T>(call, type, x.shape(), [&] {
+    return [&f, entries = Entries<T>(x), k = Index{0}]() mutable { return f(entries[k++]); };
+  });
+}
+
 template <Real real, Whole whole>
 Arrays fold_each(const FoldCall& call) {
-  const Array& x = call[0];
-  call.budget.take(call.node, x.shape());
-  if (is_floating(x.type())) {
-    std::vector<double> entries = reals_of(x);
-    for (double& entry : entries) entry = real(entry);
-    return {real_array(x.shape(), entries)};
-  }
-  std::vector<Index> entries = integers_of(x);
-  for (Index& entry : entries) entry = whole(entry);
-  return {integer_array(x.shape(), entries, x.type())};
+  const DType type = call[0].type();
+  return {is_floating(type) ? each<double>(call, type, real) : each<Index>(call, type, whole)};
 }
 
 Index same(Index x) {
@@ -223,30 +208,31 @@ double cosine(double x) {
   return std::cos(x);
 }
 
-Array cast(const FoldCall& call, const Array& x, DType type) {
-  if (is_floating(type)) return is_floating(x.type()) ? x : real_array(x.shape(), reals_of(x));
-  call.budget.take(call.node, x.shape());
-  if (type != DType::boolean) return integer_array(x.shape(), integers_of(x), type);
-  std::vector<Index> entries;
-  for (const double entry : reals_of(x)) entries.push_back(entry != 0 ? 1 : 0);
-  return integer_array(x.shape(), entries, type);
+Array cast(const FoldCall& call, DType type) {
+  const Array& x = call[0];
+  if (is_floating(type) && is_floating(x.type())) return x;
+  if (is_floating(type)) return each<double>(call, type, [](double entry) { return entry; });
+  if (type != DType::boolean) return each<Index>(call, type, same);
+  return call.integers(type, x.shape(), [&] {
+    return [entries = Entries<double>(x), k = Index{0}]() mutable { return entries[k++] != 0 ? 1 : 0; };
+  });
 }
 
 Arrays fold_cast(const FoldCall& call) {
   const auto type =
       type_of(static_cast<int>(std::clamp<Index>(call.node.attributes.integer("to", 0), 0, 1000)));
   if (!type) refuse_node(call.node, "a cast to a type that no network here computes with");
-  return {cast(call, call[0], *type)};
+  return {cast(call, *type)};
 }
 
 Arrays fold_cast_like(const FoldCall& call) {
-  return {cast(call, call[0], call[1].type())};
+  return {cast(call, call[1].type())};
 }
 
 /// Which axes a reduction is over: an attribute, or a second input.
 std::vector<bool> reduced_axes(const FoldCall& call, Index rank) {
   std::vector<Index> axes = call.node.attributes.integers("axes", {});
-  if (call.has(1)) axes = integers_of(call[1]);
+  if (call.has(1)) axes = call.list(1);
   const bool none = axes.empty() && call.node.attributes.integer("noop_with_empty_axes", 0) != 0;
   std::vector<bool> reduced(static_cast<std::size_t>(rank), axes.empty() && !none);
   for (const Index axis : axes) reduced[static_cast<std::size_t>(axis_in(call.node, axis, rank))] = true;
@@ -254,41 +240,38 @@ std::vector<bool> reduced_axes(const FoldCall& call, Index rank) {
 }
 
 template <class T, class F>
-Array reduced(const FoldCall& call, const Array& x, bool mean) {
+Array reduced(const FoldCall& call, bool mean) {
+  const Array& x = call[0];
   const std::vector<bool> axes = reduced_axes(call, x.shape().rank());
-  Shape kept, result;
-  Index count = 1;
+  const std::vector<Index> strides = x.shape().strides();
+  Shape result, kept, line;
+  std::vector<Index> kept_strides, line_strides;
   for (Index axis = 0; axis < x.shape().rank(); ++axis) {
-    const bool gone = axes[static_cast<std::size_t>(axis)];
-    if (gone) count *= x.shape()[axis];
-    kept.append(gone ? 1 : x.shape()[axis]);
-    if (!gone)
-      result.append(x.shape()[axis]);
-    else if (call.node.attributes.integer("keepdims", 1) != 0)
-      result.append(1);
+    const auto a = static_cast<std::size_t>(axis);
+    (axes[a] ? line : kept).append(x.shape()[axis]);
+    (axes[a] ? line_strides : kept_strides).push_back(strides[a]);
+    if (!axes[a] || call.node.attributes.integer("keepdims", 1) != 0)
+      result.append(axes[a] ? 1 : x.shape()[axis]);
   }
+  const Index count = line.elements();
   if (count == 0) refuse_node(call.node, "a reduction over no entries", to_string(x.shape()));
-  call.budget.take(call.node, x.shape());
-  const std::vector<T> entries = entries_of<T>(x);
-  const std::vector<Index> to = broadcast_entries(kept, x.shape());
-  std::vector<T> sums(static_cast<std::size_t>(kept.elements()));
-  std::vector<bool> seen(sums.size(), false);
-  for (std::size_t k = 0; k < entries.size(); ++k) {
-    const auto place = static_cast<std::size_t>(to[k]);
-    sums[place] = seen[place] ? F::of(sums[place], entries[k]) : entries[k];
-    seen[place] = true;
-  }
-  if (mean) {
-    for (T& sum : sums) sum /= static_cast<T>(count);
-  }
-  return made(result, sums, x.type());
+  call.memory.count(call.node, x.size());
+  return made<T>(call, x.type(), result, [&] {
+    return [=, entries = Entries<T>(x), firsts = Walk(kept, kept_strides),
+            rest = Walk(line, line_strides)]() mutable {
+      const Index first = firsts.next();
+      T sum = entries[first + rest.next()];
+      for (Index k = 1; k < count; ++k) sum = F::of(sum, entries[first + rest.next()]);
+      return mean ? sum / static_cast<T>(count) : sum;
+    };
+  });
 }
 
 template <class F>
 Arrays fold_reduce(const FoldCall& call) {
   const bool mean = call.node.op == "ReduceMean";
-  if (is_floating(call[0].type())) return {reduced<double, F>(call, call[0], mean)};
-  return {reduced<Index, F>(call, call[0], mean)};
+  if (is_floating(call[0].type())) return {reduced<double, F>(call, mean)};
+  return {reduced<Index, F>(call, mean)};
 }
 
 }  // namespace

@@ -1,12 +1,12 @@
 // Folding of operators that move entries: each states where every entry of its result comes from.
 #include <algorithm>
 #include <cmath>
+#include <concepts>
 #include <limits>
 #include <map>
 #include <numeric>
 
 #include "tangra/base/error.h"
-#include "tangra/base/strides.h"
 #include "tangra/load/onnx/fold.h"
 #include "tangra/load/onnx/tensors.h"
 
@@ -14,22 +14,7 @@ namespace tangra::load::onnx {
 namespace {
 
 using Arrays = std::vector<Array>;
-using Map = std::vector<Index>;
 constexpr std::size_t no_input = 1000;
-
-/// Calls use(position, running number) for every entry of an array of this shape, in order.
-template <class Use>
-void each_entry(const Shape& shape, const Use& use) {
-  std::vector<Index> position(static_cast<std::size_t>(shape.rank()), 0);
-  const Index count = shape.elements();
-  for (Index k = 0; k < count; ++k) {
-    use(position, k);
-    for (std::size_t axis = position.size(); axis-- > 0;) {
-      if (++position[axis] < shape[static_cast<Index>(axis)]) break;
-      position[axis] = 0;
-    }
-  }
-}
 
 Index index_within(const FoldCall& call, Index index, Index length) {
   const Index resolved = index < 0 ? index + length : index;
@@ -42,7 +27,7 @@ Index index_within(const FoldCall& call, Index index, Index length) {
 
 /// Axes given as an attribute, or as input `input`.
 std::optional<std::vector<Index>> axes_of(const FoldCall& call, std::size_t input) {
-  if (call.has(input)) return integers_of(call[input]);
+  if (call.has(input)) return call.list(input);
   if (call.node.attributes.has("axes")) return call.node.attributes.integers("axes", {});
   return std::nullopt;
 }
@@ -56,17 +41,16 @@ Arrays fold_size(const FoldCall& call) {
 }
 
 Arrays fold_constant_of_shape(const FoldCall& call) {
-  const Shape shape(integers_of(call[0]));
-  call.budget.take(call.node, shape);
+  const Shape shape(call.list(0));
   const auto value = call.node.tensors.find("value");
   const Array zero = real_array({1}, std::vector<double>{0});
   const Array& entry = value == call.node.tensors.end() ? zero : value->second;
   if (entry.size() != 1) refuse_node(call.node, "the value is no single number", to_string(entry.shape()));
-  return {picked(entry, shape, Map(static_cast<std::size_t>(shape.elements()), 0))};
+  return {call.picked(entry, shape, [] { return [] { return Index{0}; }; })};
 }
 
 Arrays fold_reshape(const FoldCall& call) {
-  const auto wanted = integers_of(call[1]);
+  const auto wanted = call.list(1);
   const auto shape = reshaped(call[0].shape(), wanted, call.node.attributes.integer("allowzero", 0) != 0);
   if (!shape)
     refuse_node(call.node, "the shapes do not fit", to_string(call[0].shape()), to_string(Shape(wanted)));
@@ -118,6 +102,11 @@ Arrays fold_unsqueeze(const FoldCall& call) {
   return {call[0].reshaped(result)};
 }
 
+/// The entries of the first input where the walk leads.
+Array picked(const FoldCall& call, const Walk& walk, const Shape& result) {
+  return call.picked(call[0], result, [&] { return [copy = walk]() mutable { return copy.next(); }; });
+}
+
 Arrays fold_transpose(const FoldCall& call) {
   const Shape& shape = call[0].shape();
   std::vector<Index> order(static_cast<std::size_t>(shape.rank()));
@@ -138,17 +127,46 @@ Arrays fold_transpose(const FoldCall& call) {
     result.append(shape[axis]);
     strides.push_back(own[static_cast<std::size_t>(axis)]);
   }
-  call.budget.take(call.node, result);
-  Map from;
-  each_entry(result, [&](const std::vector<Index>& position, Index) {
-    from.push_back(std::inner_product(position.begin(), position.end(), strides.begin(), Index{0}));
-  });
-  return {picked(call[0], result, from)};
+  return {picked(call, Walk(result, strides), result)};
 }
 
-/// Arrays of one type: all real numbers are float64 where their types differ.
-Array unified(const Array& array, bool real) {
-  return real ? real_array(array.shape(), reals_of(array)) : array;
+/// The inputs, all of one type, behind one another along the axis.
+Array joined(const FoldCall& call, const Shape& result, Index axis) {
+  const DType type = call[0].type();
+  return call.make(type, result, [&](std::span<std::byte> target) {
+    std::size_t at = 0;
+    for (Index outer = 0; outer < result.elements(0, axis) && !target.empty(); ++outer) {
+      for (const Array* part : call.inputs) {
+        const auto entries = static_cast<std::size_t>(part->shape().elements(axis, result.rank()));
+        const std::size_t bytes = entries * bytes_of(type);
+        if (bytes > 0)
+          std::memcpy(target.data() + at, part->data() + static_cast<std::size_t>(outer) * bytes, bytes);
+        at += bytes;
+      }
+    }
+  });
+}
+
+/// The same for inputs of several types.
+Array joined_reals(const FoldCall& call, const Shape& result, Index axis) {
+  std::vector<Entries<double>> parts;
+  std::vector<Index> lengths;
+  for (const Array* part : call.inputs) {
+    parts.emplace_back(*part);
+    lengths.push_back(part->shape().elements(axis, result.rank()));
+  }
+  return call.reals(result, [&] {
+    return [&, outer = Index{0}, part = std::size_t{0}, at = Index{0}]() mutable {
+      while (at == lengths[part]) {
+        at = 0;
+        if (++part == parts.size()) {
+          part = 0;
+          ++outer;
+        }
+      }
+      return parts[part][outer * lengths[part] + at++];
+    };
+  });
 }
 
 Arrays fold_concat(const FoldCall& call) {
@@ -164,37 +182,24 @@ Arrays fold_concat(const FoldCall& call) {
         refuse_node(call.node, "the inputs do not fit together", to_string(shape), to_string(result));
       }
     }
-    if (k > 0) result[axis] += shape[axis];
+    if (k > 0 && __builtin_add_overflow(result[axis], shape[axis], &result[axis]))
+      refuse_node(call.node, "no array can have the joined length");
   }
-  call.budget.take(call.node, result);
-  std::vector<Array> parts;
-  for (std::size_t k = 0; k < call.inputs.size(); ++k) {
-    parts.push_back(unified(call[k], real));
-    if (parts.back().type() != parts.front().type()) refuse_node(call.node, "the inputs differ in type");
-  }
-  const std::size_t width = bytes_of(parts.front().type());
-  return {Array(parts.front().type(), result, [&](std::span<std::byte> target) {
-    std::size_t at = 0;
-    for (Index outer = 0; outer < result.elements(0, axis); ++outer) {
-      for (const Array& part : parts) {
-        const std::size_t bytes = static_cast<std::size_t>(part.shape().elements(axis, rank)) * width;
-        if (bytes > 0)
-          std::memcpy(target.data() + at, part.data() + static_cast<std::size_t>(outer) * bytes, bytes);
-        at += bytes;
-      }
-    }
-  })};
+  bool alike = true;
+  for (std::size_t k = 1; k < call.inputs.size(); ++k) alike = alike && call[k].type() == call[0].type();
+  if (!alike && !real) refuse_node(call.node, "the inputs differ in type");
+  return {alike ? joined(call, result, axis) : joined_reals(call, result, axis)};
 }
 
 Arrays fold_slice(const FoldCall& call) {
   const Shape& shape = call[0].shape();
   const bool by_inputs = call.opset >= 10;
-  const auto starts = by_inputs ? integers_of(call[1]) : call.node.attributes.integers("starts", {});
-  const auto ends = by_inputs ? integers_of(call[2]) : call.node.attributes.integers("ends", {});
+  const auto starts = by_inputs ? call.list(1) : call.node.attributes.integers("starts", {});
+  const auto ends = by_inputs ? call.list(2) : call.node.attributes.integers("ends", {});
   std::vector<Index> axes(starts.size());
   std::iota(axes.begin(), axes.end(), 0);
   axes = axes_of(call, by_inputs ? 3 : no_input).value_or(axes);
-  const auto steps = by_inputs && call.has(4) ? integers_of(call[4]) : std::vector<Index>(starts.size(), 1);
+  const auto steps = by_inputs && call.has(4) ? call.list(4) : std::vector<Index>(starts.size(), 1);
   if (ends.size() != starts.size() || axes.size() != starts.size() || steps.size() != starts.size()) {
     refuse_node(call.node, "starts, ends, axes and steps differ in length");
   }
@@ -217,12 +222,7 @@ Arrays fold_slice(const FoldCall& call) {
     if (count > 0) offset += first * own;
     own = count > 1 ? own * step : 0;
   }
-  call.budget.take(call.node, result);
-  Map from;
-  each_entry(result, [&](const std::vector<Index>& position, Index) {
-    from.push_back(std::inner_product(position.begin(), position.end(), strides.begin(), offset));
-  });
-  return {picked(call[0], result, from)};
+  return {picked(call, Walk(result, strides, offset), result)};
 }
 
 Arrays fold_gather(const FoldCall& call) {
@@ -232,52 +232,44 @@ Arrays fold_gather(const FoldCall& call) {
   for (Index a = 0; a < axis; ++a) result.append(shape[a]);
   for (const Index length : places) result.append(length);
   for (Index a = axis + 1; a < shape.rank(); ++a) result.append(shape[a]);
-  call.budget.take(call.node, result);
-  const Index inner = shape.elements(axis + 1, shape.rank());
-  Map from;
-  from.reserve(static_cast<std::size_t>(result.elements()));
-  const std::vector<Index> indices = integers_of(call[1]);
-  for (Index outer = 0; outer < shape.elements(0, axis); ++outer) {
-    for (const Index index : indices) {
-      const Index line = outer * shape[axis] + index_within(call, index, shape[axis]);
-      for (Index k = 0; k < inner; ++k) from.push_back(line * inner + k);
-    }
-  }
-  return {picked(call[0], result, from)};
+  const Index inner = shape.elements(axis + 1, shape.rank()), count = places.elements();
+  const Entries<Index> indices(call[1]);
+  return {call.picked(call[0], result, [&] {
+    return [&, k = Index{0}]() mutable {
+      const Index line = k / inner, index = index_within(call, indices[line % count], shape[axis]);
+      return (line / count * shape[axis] + index) * inner + k++ % inner;
+    };
+  })};
 }
 
 Arrays fold_expand(const FoldCall& call) {
   Shape result;
   try {
-    result = broadcast(call[0].shape(), Shape(integers_of(call[1])));
+    result = broadcast(call[0].shape(), Shape(call.list(1)));
   } catch (const Error& error) {
     refuse_node(call.node, error.complaint().what, error.complaint().got, error.complaint().expected);
   }
-  call.budget.take(call.node, result);
-  return {picked(call[0], result, broadcast_entries(call[0].shape(), result))};
+  if (result == call[0].shape()) return {call[0]};
+  return {picked(call, broadcast_walk(call[0].shape(), result), result)};
 }
 
 Arrays fold_tile(const FoldCall& call) {
   const Shape& shape = call[0].shape();
-  const auto repeats = integers_of(call[1]);
+  const auto repeats = call.list(1);
   if (static_cast<Index>(repeats.size()) != shape.rank())
     refuse_node(call.node, "repeats has another length than the shape");
-  Shape result = shape;
+  const auto own = shape.strides();
+  Shape result = shape, pairs;  // pairs: the repeats and the length of every axis
+  std::vector<Index> strides;
   for (Index axis = 0; axis < shape.rank(); ++axis) {
     const Index times = repeats[static_cast<std::size_t>(axis)];
     if (times < 0 || __builtin_mul_overflow(result[axis], times, &result[axis]))
       refuse_node(call.node, "a repeat is wrong");
+    pairs.append(times);
+    pairs.append(shape[axis]);
+    strides.insert(strides.end(), {0, own[static_cast<std::size_t>(axis)]});
   }
-  call.budget.take(call.node, result);
-  const auto strides = shape.strides();
-  Map from;
-  each_entry(result, [&](const std::vector<Index>& position, Index) {
-    Index entry = 0;
-    for (std::size_t a = 0; a < position.size(); ++a)
-      entry += position[a] % shape[static_cast<Index>(a)] * strides[a];
-    from.push_back(entry);
-  });
-  return {picked(call[0], result, from)};
+  return {picked(call, Walk(pairs, strides), result)};
 }
 
 Arrays fold_where(const FoldCall& call) {
@@ -287,21 +279,19 @@ Arrays fold_where(const FoldCall& call) {
   } catch (const Error& error) {
     refuse_node(call.node, error.complaint().what, error.complaint().got, error.complaint().expected);
   }
-  call.budget.take(call.node, shape);
-  const bool real = is_floating(call[1].type()) || is_floating(call[2].type());
-  const Array yes = unified(call[1], real), no = unified(call[2], real);
+  const Array &yes = call[1], &no = call[2];
+  const auto chosen = [&]<class T>(T) {
+    return [&] {
+      return [choice = Walked<Index>(call[0], shape), of_yes = Walked<T>(yes, shape),
+              of_no = Walked<T>(no, shape)]() mutable {
+        const T entry = of_yes.next(), other = of_no.next();
+        return choice.next() != 0 ? entry : other;
+      };
+    };
+  };
+  if (is_floating(yes.type()) || is_floating(no.type())) return {call.reals(shape, chosen(double{}))};
   if (yes.type() != no.type()) refuse_node(call.node, "the two choices differ in type");
-  const auto choice = integers_of(call[0]);
-  const auto from_choice = broadcast_entries(call[0].shape(), shape);
-  const Array of_yes = picked(yes, shape, broadcast_entries(yes.shape(), shape));
-  const Array of_no = picked(no, shape, broadcast_entries(no.shape(), shape));
-  const std::size_t width = bytes_of(yes.type());
-  return {Array(yes.type(), shape, [&](std::span<std::byte> target) {
-    for (std::size_t k = 0; k * width < target.size(); ++k) {
-      const Array& source = choice[static_cast<std::size_t>(from_choice[k])] != 0 ? of_yes : of_no;
-      std::memcpy(target.data() + k * width, source.data() + k * width, width);
-    }
-  })};
+  return {call.integers(yes.type(), shape, chosen(Index{}))};
 }
 
 Arrays fold_range(const FoldCall& call) {
@@ -313,30 +303,34 @@ Arrays fold_range(const FoldCall& call) {
   const double count = std::ceil((limit - start) / delta);
   if (!(std::abs(count) < 1e15)) refuse_node(call.node, "the range has no end");
   const Shape shape{std::max<Index>(0, static_cast<Index>(count))};
-  call.budget.take(call.node, shape);
-  std::vector<double> entries;
-  for (Index k = 0; k < shape[0]; ++k) entries.push_back(start + static_cast<double>(k) * delta);
-  if (is_floating(call[0].type())) return {real_array(shape, entries)};
-  return {integer_array(shape, std::vector<Index>(entries.begin(), entries.end()), call[0].type())};
+  if (is_floating(call[0].type())) {
+    return {call.reals(shape, [&] { return [&, k = 0.0]() mutable { return start + k++ * delta; }; })};
+  }
+  const Index step = integers_of(call[2])[0];
+  return {call.integers(call[0].type(), shape, [&] {
+    return [step, entry = static_cast<std::uint64_t>(integers_of(call[0])[0])]() mutable {
+      const std::uint64_t now = entry;
+      entry += static_cast<std::uint64_t>(step);  // may wrap around behind the last one
+      return static_cast<Index>(now);
+    };
+  })};
 }
 
 Arrays fold_split(const FoldCall& call) {
   const Shape& shape = call[0].shape();
   const Index axis = axis_in(call.node, call.node.attributes.integer("axis", 0), shape.rank());
+  if (call.has(1) && call[1].size() > std::ssize(call.node.outputs))
+    refuse_node(call.node, "there are more parts than outputs", std::to_string(call[1].size()));
   const auto parts =
       split_lengths(call.node, shape[axis], call.has(1) ? std::optional(integers_of(call[1])) : std::nullopt);
-  const Index inner = shape.elements(axis + 1, shape.rank());
+  const auto strides = shape.strides();
   Arrays results;
   Index first = 0;
   for (const Index length : parts) {
     Shape result = shape;
     result[axis] = length;
-    call.budget.take(call.node, result);
-    Map from;
-    for (Index outer = 0; outer < shape.elements(0, axis); ++outer) {
-      for (Index k = 0; k < length * inner; ++k) from.push_back((outer * shape[axis] + first) * inner + k);
-    }
-    results.push_back(picked(call[0], result, from));
+    results.push_back(
+        picked(call, Walk(result, strides, first * strides[static_cast<std::size_t>(axis)]), result));
     first += length;
   }
   return results;
@@ -348,30 +342,34 @@ Arrays fold_trilu(const FoldCall& call) {
   if (shape.rank() < 2) refuse_node(call.node, "the input is no matrix", to_string(shape));
   const Index shift = call.has(1) && call[1].size() == 1 ? integers_of(call[1])[0] : 0;
   const bool upper = call.node.attributes.integer("upper", 1) != 0;
-  call.budget.take(call.node, shape);
   const Index columns = shape.back(), rows = shape[shape.rank() - 2];
-  Map from;
-  for (Index k = 0; k < shape.elements(); ++k) {
-    const Index distance = k % columns - k / columns % rows;
-    from.push_back((upper ? distance >= shift : distance <= shift) ? k : -1);
-  }
-  const Array zero(call[0].type(), {1}, [](std::span<std::byte>) {});
-  return {picked(call[0], shape, from, &zero)};
+  return {call.picked(call[0], shape, [&] {
+    return [&, k = Index{-1}]() mutable {
+      ++k;
+      const Index distance = k % columns - k / columns % rows;
+      return (upper ? distance >= shift : distance <= shift) ? k : -1;
+    };
+  })};
 }
 
 Arrays fold_nonzero(const FoldCall& call) {
   const Shape& shape = call[0].shape();
-  const auto entries = reals_of(call[0]);
-  call.budget.take(call.node, {shape.rank() + 1, shape.elements()});
-  std::vector<std::vector<Index>> found(static_cast<std::size_t>(shape.rank()));
-  each_entry(shape, [&](const std::vector<Index>& position, Index k) {
-    if (entries[static_cast<std::size_t>(k)] == 0) return;
-    for (std::size_t axis = 0; axis < position.size(); ++axis) found[axis].push_back(position[axis]);
-  });
-  std::vector<Index> all;
-  for (const auto& line : found) all.insert(all.end(), line.begin(), line.end());
-  const Index count = found.empty() ? 0 : static_cast<Index>(found[0].size());
-  return {integer_array({shape.rank(), count}, all)};
+  const Entries<double> entries(call[0]);
+  const auto strides = shape.strides();
+  Index count = 0;
+  for (Index k = 0; k < call[0].size() && shape.rank() > 0; ++k) count += entries[k] != 0 ? 1 : 0;
+  call.memory.count(call.node, call[0].size() * (shape.rank() + 1));
+  return {call.integers(DType::int64, {shape.rank(), count}, [&] {
+    return [&, axis = std::size_t{0}, k = Index{-1}]() mutable {
+      do {
+        if (++k == call[0].size()) {
+          k = 0;
+          ++axis;
+        }
+      } while (entries[k] == 0);
+      return k / strides[axis] % shape[static_cast<Index>(axis)];
+    };
+  })};
 }
 
 /// A matrix of the input's shape with ones on one diagonal.
@@ -382,39 +380,66 @@ Arrays fold_eye_like(const FoldCall& call) {
                         ? type_of(static_cast<int>(call.node.attributes.integer("dtype", 0) & 0xff))
                         : std::optional(call[0].type());
   if (!type) refuse_node(call.node, "the result's type is not read");
-  call.budget.take(call.node, shape);
   const Index diagonal = call.node.attributes.integer("k", 0);
-  std::vector<Index> entries;
-  for (Index k = 0; k < shape.elements(); ++k)
-    entries.push_back(k % shape[1] - k / shape[1] == diagonal ? 1 : 0);
-  if (!is_floating(*type)) return {integer_array(shape, entries, *type)};
-  return {real_array(shape, std::vector<double>(entries.begin(), entries.end()))};
+  const auto ones = [&]<class T>(T) {
+    return [&] {
+      return [&, k = Index{-1}]() mutable {
+        ++k;
+        return static_cast<T>(k % shape[1] - k / shape[1] == diagonal ? 1 : 0);
+      };
+    };
+  };
+  return {is_floating(*type) ? call.reals(shape, ones(double{}))
+                             : call.integers(*type, shape, ones(Index{}))};
+}
+
+double added(double a, double b) {
+  return a + b;
+}
+/// Wraps around, as two's complement does.
+template <std::integral T>
+T added(T a, T b) {
+  return static_cast<T>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+
+/// Running sums of the lines along an axis, in place.
+template <class T>
+void sum_up(T* entries, const Shape& shape, Index axis, bool reversed, bool exclusive) {
+  const Index length = shape[axis], inner = shape.elements(axis + 1, shape.rank());
+  for (Index line = 0; line < shape.elements(0, axis) * inner; ++line) {
+    T sum{};
+    for (Index k = 0; k < length; ++k) {
+      const Index place = reversed ? length - 1 - k : k;
+      T& entry = entries[(line / inner * length + place) * inner + line % inner];
+      const T own = entry;
+      if (exclusive) entry = sum;
+      sum = added(sum, own);
+      if (!exclusive) entry = sum;
+    }
+  }
 }
 
 /// Running sums along one axis, from its end where it is reversed, and without the entry itself where it is
 /// exclusive.
 Arrays fold_cumsum(const FoldCall& call) {
-  const Shape& shape = call[0].shape();
+  const Array& x = call[0];
+  const Shape& shape = x.shape();
   if (call[1].size() != 1) refuse_node(call.node, "the axis must be a single number");
   const Index axis = axis_in(call.node, integers_of(call[1])[0], shape.rank());
   const bool reversed = call.node.attributes.integer("reverse", 0) != 0;
   const bool exclusive = call.node.attributes.integer("exclusive", 0) != 0;
-  call.budget.take(call.node, shape);
-  const std::vector<double> from = reals_of(call[0]);
-  std::vector<double> entries(from.size());
-  const Index length = shape[axis], inner = shape.elements(axis + 1, shape.rank());
-  for (Index line = 0; line < shape.elements(0, axis) * inner; ++line) {
-    double sum = 0;
-    for (Index k = 0; k < length; ++k) {
-      const Index place = reversed ? length - 1 - k : k;
-      const auto at = static_cast<std::size_t>((line / inner * length + place) * inner + line % inner);
-      if (exclusive) entries[at] = sum;
-      sum += from[at];
-      if (!exclusive) entries[at] = sum;
-    }
-  }
-  if (is_floating(call[0].type())) return {real_array(shape, entries)};
-  return {integer_array(shape, std::vector<Index>(entries.begin(), entries.end()), call[0].type())};
+  const auto summed = [&]<class T, class Sum>(T, Sum) {
+    return call.make(dtype_of<T>(), shape, [&](std::span<std::byte> target) {
+      auto* entries = reinterpret_cast<T*>(target.data());
+      const Entries<Sum> from(x);
+      for (Index k = 0; k < x.size(); ++k) entries[k] = static_cast<T>(from[k]);
+      sum_up(entries, shape, axis, reversed, exclusive);
+    });
+  };
+  if (is_floating(x.type())) return {summed(double{}, double{})};
+  Array result;
+  with_integer_type(x.type(), [&]<class T>(T) { result = summed(T{}, Index{}); });
+  return {result};
 }
 
 }  // namespace

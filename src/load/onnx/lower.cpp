@@ -104,14 +104,23 @@ const Array* Lower::constant(std::size_t input) const {
 std::optional<Lower::Pair> Lower::integers(std::size_t input) const {
   if (!has(input)) return std::nullopt;
   const Fact& fact = in(input);
-  if (fact.folded) return Pair{onnx::integers_of(fact.folded->one), onnx::integers_of(fact.folded->many)};
-  const std::vector<Index> entries = onnx::integers_of(*constant(input));
+  if (fact.folded) return Pair{setting(fact.folded->one), setting(fact.folded->many)};
+  const std::vector<Index> entries = setting(*constant(input));
   return Pair{entries, entries};
+}
+
+std::vector<Index> Lower::setting(const Array& array) const {
+  constexpr Index most = 1 << 12;
+  if (array.size() > most) {
+    refuse("a list of axes or lengths is too long", std::to_string(array.size()) + " entries",
+           std::to_string(most) + " at most");
+  }
+  return onnx::integers_of(array);
 }
 
 std::optional<std::vector<Index>> Lower::integers_of(const char* attribute, std::size_t input) const {
   if (node.attributes.has(attribute)) return node.attributes.integers(attribute, {});
-  if (const Array* array = constant(input)) return onnx::integers_of(*array);
+  if (const Array* array = constant(input)) return setting(*array);
   return std::nullopt;
 }
 

@@ -152,6 +152,9 @@ class Lower {
   Attributes only(std::initializer_list<const char*> names) const;
 
  private:
+  /// The entries of a list of axes or lengths. Throws Error(input) where it is too long for one.
+  std::vector<Index> setting(const Array& array) const;
+
   Assembly& assembly_;
   std::vector<Fact*> inputs_;
   const std::set<std::string>& used_;

@@ -45,29 +45,49 @@ struct Plan {
   const OnnxOptions& options;
   Needed needed;
   std::map<std::string, Decision> decisions;
+  std::map<std::string, std::size_t> uses;  ///< of each value by nodes; outputs have one more
 
   Plan(const FileModel& the_model, const OnnxOptions& the_options)
       : model(the_model), options(the_options), needed(needed_nodes(model, options)) {
     const std::set<std::string> outputs(needed.outputs.begin(), needed.outputs.end());
     decisions = decide_parameters(model, needed.nodes, outputs);
+    for (const std::string& output : needed.outputs) ++uses[output];
+    for (const FileNode* node : needed.nodes) {
+      for (const std::string& input : node->inputs) ++uses[input];
+    }
   }
 };
+
+/// What folded arrays may take: what is stated, and twice what the file itself holds.
+Index most_folded_bytes(const FileModel& model, const OnnxOptions& options) {
+  Index bytes = options.folded_bytes;
+  for (const Initializer& initializer : model.initializers)
+    bytes += 2 * static_cast<Index>(initializer.data.bytes());
+  for (const FileNode& node : model.nodes) {
+    for (const auto& [name, tensor] : node.tensors) bytes += 2 * static_cast<Index>(tensor.bytes());
+  }
+  return bytes;
+}
 
 /// The network under construction.
 class Network {
  public:
-  Network(const Plan& plan, Readings& readings, FoldBudget& budget, Index probe)
+  Network(const Plan& plan, Readings& readings, FoldMemory& memory, Index probe)
       : model_(plan.model),
         options_(plan.options),
         needed_(plan.needed),
         decisions_(plan.decisions),
+        uses_(plan.uses),
         assembly_(plan.model.name, readings, probe),
-        budget_(budget) {}
+        memory_(memory) {}
 
   Graph build() {
     add_inputs();
     add_initializers();
-    for (const FileNode* node : needed_.nodes) add_node(*node);
+    for (const FileNode* node : needed_.nodes) {
+      add_node(*node);
+      release_inputs(*node);
+    }
     report_errors();
     return finish();
   }
@@ -153,6 +173,15 @@ class Network {
     }
     for (const std::string& output : node.outputs) {
       if (!output.empty()) facts_[output].broken = true;
+    }
+  }
+
+  /// Folded arrays go with their last use.
+  void release_inputs(const FileNode& node) {
+    for (const std::string& input : node.inputs) {
+      if (--uses_[input] > 0) continue;
+      const auto found = facts_.find(input);
+      if (found != facts_.end() && found->second.folded) facts_.erase(found);
     }
   }
 
@@ -247,20 +276,33 @@ class Network {
     const Fold fold = find_fold(node);
     if (fold == nullptr || node.has_graph) return false;
     std::vector<const Array*> one, many;
+    Array none;
     bool differs = false;
-    for (const std::string& input : node.inputs) {
-      const Fact* own = input.empty() ? nullptr : &fact(input);
-      if (own != nullptr && own->folded == nullptr) return false;
-      one.push_back(own == nullptr ? nullptr : &own->folded->one);
-      many.push_back(own == nullptr ? nullptr : &own->folded->many);
-      differs = differs || (own != nullptr && own->folded->differs);
+    for (std::size_t k = 0; k < node.inputs.size(); ++k) {
+      const Fact* own = node.inputs[k].empty() ? nullptr : &fact(node.inputs[k]);
+      if (own != nullptr && own->folded == nullptr) {
+        if (node.op != "CastLike" || k != 1) return false;
+        none = Array(own->type, {0}, [](std::span<std::byte>) {});  // only its type counts
+      }
+      const bool computed = own != nullptr && own->folded == nullptr;
+      one.push_back(own == nullptr ? nullptr : computed ? &none : &own->folded->one);
+      many.push_back(own == nullptr ? nullptr : computed ? &none : &own->folded->many);
+      differs = differs || (one.back() != many.back() && own->folded->differs);
     }
-    const std::vector<Array> results = fold({node, one, model_.opset, budget_});
-    const std::vector<Array> grown = differs ? fold({node, many, model_.opset, budget_}) : results;
+    const std::vector<Array> results = evaluated(fold, node, one);
+    const std::vector<Array> grown = differs ? evaluated(fold, node, many) : results;
     for (std::size_t k = 0; k < std::min(results.size(), node.outputs.size()); ++k) {
       if (!node.outputs[k].empty()) facts_[node.outputs[k]] = folded_fact(results[k], grown[k]);
     }
     return true;
+  }
+
+  /// Once for the same inputs, in whichever reading and for how many samples they come up.
+  std::vector<Array> evaluated(Fold fold, const FileNode& node, std::span<const Array* const> inputs) {
+    if (const std::vector<Array>* known = memory_.known(node, inputs)) return *known;
+    const std::vector<Array> results = fold({node, inputs, model_.opset, memory_});
+    memory_.keep(node, inputs, results);
+    return results;
   }
 
   void report_errors() {
@@ -339,8 +381,9 @@ class Network {
   const OnnxOptions& options_;
   const Needed& needed_;
   const std::map<std::string, Decision>& decisions_;
+  std::map<std::string, std::size_t> uses_;  ///< still to come
   Assembly assembly_;
-  FoldBudget& budget_;
+  FoldMemory& memory_;
   std::map<std::string, Fact> facts_;
   std::map<std::string, Fact> fixed_;
   std::vector<const FileNode*> unsupported_;
@@ -349,15 +392,14 @@ class Network {
 };
 
 /// The network by the shapes and constants for one sample and for `probe` of them.
-Graph probed_network(const Plan& plan, Index probe) {
+Graph probed_network(const Plan& plan, FoldMemory& memory, Index probe) {
   // A few places at most are open in a real file; a hostile one must not keep us for long.
   const std::size_t most_readings = std::clamp<std::size_t>(1000000 / (plan.needed.nodes.size() + 1), 8, 256);
   Readings readings;
-  FoldBudget budget;  // for all together
   std::optional<Error> first;
   for (std::size_t k = 0; k < most_readings; ++k) {
     try {
-      return Network(plan, readings, budget, probe).build();
+      return Network(plan, readings, memory, probe).build();
     } catch (const Mixing& mixing) {
       if (!first) first = mixing;
     } catch (const Error&) {
@@ -373,9 +415,10 @@ Graph probed_network(const Plan& plan, Index probe) {
 
 Graph network_of(const FileModel& model, const OnnxOptions& options) {
   const Plan plan(model, options);
+  FoldMemory memory(most_folded_bytes(model, options));
   // What happens to come out right for two samples, as min(N, 2) does, does not for three.
-  probed_network(plan, 2);
-  return probed_network(plan, 3);
+  probed_network(plan, memory, 2);
+  return probed_network(plan, memory, 3);
 }
 
 }  // namespace tangra::load::onnx

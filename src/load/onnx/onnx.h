@@ -15,6 +15,9 @@ struct OnnxOptions {
   bool whole_inputs = false;
   /// The shape of one sample of the data, for lengths that the file leaves open.
   std::optional<Shape> input = {};
+  /// How many bytes arrays that are computed from constants while the network is loaded may take at a time, beside
+  /// twice what the file holds itself. Two masks of 4096 x 4096 float32 numbers and two of truth values fit.
+  Index folded_bytes = Index{160} << 20;
 };
 
 /// The network of an ONNX file, for one sample: batch size 1, with the axis of the samples followed through

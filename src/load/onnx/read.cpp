@@ -22,13 +22,22 @@ using ::onnx::AttributeProto;
 /// A network with more operators than this is some other file.
 constexpr int most_nodes = 200'000;
 
+/// protobuf's own limit.
+void check_size(std::uint64_t bytes, const std::string& source) {
+  constexpr std::uint64_t most_bytes = std::numeric_limits<int>::max();
+  if (bytes <= most_bytes) return;
+  refuse(source, "the file is too large for an ONNX file", std::to_string(bytes) + " bytes",
+         std::to_string(most_bytes) + " bytes at most",
+         "Save it with its weights in files beside it (onnx.save_model, save_as_external_data)");
+}
+
 template <class Message>
 void parse(Message& message, std::span<const std::byte> bytes, const std::string& source) {
-  const auto size = static_cast<int>(std::min<std::size_t>(bytes.size(), std::numeric_limits<int>::max()));
+  check_size(bytes.size(), source);
+  const auto size = static_cast<int>(bytes.size());
   google::protobuf::io::CodedInputStream stream(reinterpret_cast<const std::uint8_t*>(bytes.data()), size);
   stream.SetRecursionLimit(64);
-  if (bytes.size() > static_cast<std::size_t>(size) || !message.ParseFromCodedStream(&stream) ||
-      !stream.ConsumedEntireMessage()) {
+  if (!message.ParseFromCodedStream(&stream) || !stream.ConsumedEntireMessage()) {
     refuse(source, "this is not an ONNX file, or it is damaged", std::to_string(bytes.size()) + " bytes", {},
            "Export or copy it again");
   }
@@ -287,14 +296,20 @@ FileModel read_bytes(std::span<const std::byte> bytes, const std::string& source
 }
 
 FileModel read_file(const std::filesystem::path& path) {
-  const formats::InputFile file(path);
-  const std::string bytes = file.read_all();
+  ::onnx::ModelProto proto;
+  {
+    const formats::InputFile file(path);
+    check_size(file.size(), path.string());
+    const std::string bytes = file.read_all();
+    parse(proto, std::as_bytes(std::span(bytes)), path.string());
+  }  // the file's bytes go before its arrays are made
   const auto folder = path.parent_path().empty() ? std::filesystem::path(".") : path.parent_path();
-  return read_bytes(std::as_bytes(std::span(bytes)), path.string(), folder);
+  return model_of(proto, path.string(), folder);
 }
 
 Array read_tensor_file(const std::filesystem::path& path) {
   const formats::InputFile file(path);
+  check_size(file.size(), path.string());
   const std::string bytes = file.read_all();
   ::onnx::TensorProto proto;
   parse(proto, std::as_bytes(std::span(bytes)), path.string());

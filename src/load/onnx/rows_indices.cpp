@@ -210,6 +210,8 @@ void tile(Lower& call) {
   const auto repeats = call.integers(1);
   if (!repeats || std::ssize(repeats->one) != x.shape.rank())
     call.refuse("repeats do not fit the input", to_string(x.shape));
+  if (repeats->many.size() != repeats->one.size())
+    call.refuse_mixing("how many axes it repeats depends on the number of samples");
   Place place = call.place(0);
   Shape shape = x.shape;
   for (Index axis = 0; axis < shape.rank(); ++axis) {
@@ -243,8 +245,10 @@ Resizing resizing_of(Lower& call, Index rank) {
   // Upsample had scales as an attribute before opset 9.
   if (upsample && call.opset < 9)
     asked.scales = call.node.attributes.reals("scales", {});
-  else if (const Array* scales = call.constant(at))
+  else if (const Array* scales = call.constant(at); scales != nullptr && scales->size() <= rank)
     asked.scales = reals_of(*scales);
+  else if (scales != nullptr)
+    call.refuse("there are more scales than axes", std::to_string(scales->size()), std::to_string(rank));
   std::vector<Index> lengths;
   const auto sizes = asked.scales.empty() && !upsample ? call.integers(3) : std::nullopt;
   if (sizes) {
@@ -307,6 +311,7 @@ void resize(Lower& call) {
   Resizing asked = resizing_of(call, rank);
   if (std::max(std::ssize(asked.sizes), std::ssize(asked.scales)) != rank)
     call.refuse("sizes or scales do not fit the input", to_string(x.shape));
+  if (rank == 0) return call.alias(0, x, x.shape, std::nullopt);
   const auto touched = [&](Index axis) {
     const auto k = static_cast<std::size_t>(axis);
     return asked.scales.empty() ? asked.sizes[k] != x.shape[axis] : asked.scales[k] != 1;

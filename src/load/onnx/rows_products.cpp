@@ -96,7 +96,16 @@ struct Gemm {
         call.refuse("an input is no matrix", to_string(call.in(k).shape), "two axes");
     }
   }
-  Place place(const Shape& result) {
+  /// The third input broadcasts one way: to the product.
+  void check_sum(const Shape& product) {
+    if (!call.has(2)) return;
+    const Shape& own = call.in(2).shape;
+    bool fits = own.rank() <= 2;
+    for (Index axis = 1; axis <= own.rank() && fits; ++axis)
+      fits = own[own.rank() - axis] == 1 || own[own.rank() - axis] == product[2 - axis];
+    if (!fits) call.refuse("C does not broadcast to the product", to_string(own), to_string(product));
+  }
+  Place place() {
     const Place a = call.place(0), b = call.place(1);
     if (a && b) call.refuse_mixing("both sides of the product hold the samples");
     if (a && a->axis == (flips_a ? 0 : 1))
@@ -111,9 +120,8 @@ struct Gemm {
     if (own && c && own != c) call.refuse_mixing("the sum's two sides hold the samples along different axes");
     if (own && !c) {
       const Index axis = own->axis - (2 - call.in(2).shape.rank());
-      if (axis >= 0 && call.in(2).shape[axis] != 1 && result[own->axis] != 1) {
+      if (axis >= 0 && call.in(2).shape[axis] != 1)
         call.refuse_mixing("the sum has entries of its own along the axis of the samples");
-      }
     }
     return own ? own : c;
   }
@@ -125,7 +133,8 @@ void gemm(Lower& call) {
   Fact &a = call.in(0), &b = call.in(1);
   const Shape left = Gemm::flipped(a.shape, gemm.flips_a), right = Gemm::flipped(b.shape, gemm.flips_b);
   const Shape result = product_shape(call, left, right);
-  const Place place = gemm.place(result);
+  const Place place = gemm.place();
+  gemm.check_sum(result);
   const bool has_c = call.has(2) && gemm.beta != 0;
   const bool linear = depends_on_samples(a) && !depends_on_samples(b);
   const bool scales = gemm.alpha != 1;

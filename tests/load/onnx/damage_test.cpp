@@ -117,6 +117,55 @@ TEST(OnnxDamage, Sizes) {
             "no computer");
 }
 
+/// A hole of 1 TiB takes no disk.
+TEST(OnnxDamage, AFileThatIsTooLargeIsNotReadAtAll) {
+  const TemporaryFolder folder;
+  const fs::path path = folder.path() / "large.onnx";
+  std::ofstream(path) << sound().bytes();
+  fs::resize_file(path, std::uintmax_t{1} << 40);
+  expect_in(error_of([&] { load::load_model({.text = path.string()}); }).what(), "too large");
+}
+
+/// A list of lengths is shorter for two samples than for one.
+TEST(OnnxDamage, ListsThatChangeTheirLength) {
+  File file = File(13)
+                  .input("x", {"N", 4})
+                  .initializer(integers("zero", {}, {0}))
+                  .initializer(integers("one", {}, {1}));
+  file.initializer(integers("end", {}, {3})).node("Shape", {"x"}, {"s"}).node("Gather", {"s", "zero"}, {"n"});
+  file.node("Range", {"n", "end", "one"}, {"r"}).node("Tile", {"x", "r"}, {"y"}).output("y");
+  expect_in(text_of(file), "N_y");
+}
+
+TEST(OnnxDamage, SumsThatAreLargerThanTheProduct) {
+  for (const std::vector<Index>& shape : {std::vector<Index>{5}, {1, 5}, {3, 1}, {1, 1, 1}}) {
+    const File file = File()
+                          .input("x", {"N", 4})
+                          .initializer(weights("w", {4, 1}))
+                          .initializer(weights("c", shape))
+                          .node("Gemm", {"x", "w", "c"}, {"y"})
+                          .output("y");
+    expect_in(text_of(file), "N_y");
+  }
+}
+
+TEST(OnnxDamage, ResizesOfASingleNumber) {
+  const std::string bytes = File(13)
+                                .input("x", {})
+                                .initializer(reals("none", {0}, {}))
+                                .node("Resize", {"x", "", "none"}, {"r"})
+                                .node("Relu", {"r"}, {"y"})
+                                .output("y")
+                                .bytes();
+  EXPECT_EQ(loaded(bytes, {.whole_inputs = true}).nodes.size(), 1U);
+  EXPECT_FALSE(accepts(File(13)
+                           .input("x", {2})
+                           .initializer(weights("many", {64}))
+                           .node("Resize", {"x", "", "many"}, {"y"})
+                           .output("y")
+                           .bytes()));
+}
+
 /// A model whose weight lies outside.
 std::string external(const std::string& location, Index offset, Index length) {
   const auto entry = [](const std::string& key, const std::string& value) {

@@ -115,8 +115,8 @@ std::string folded_wrong(const reader::FileModel& model, const std::vector<Array
     else
       arrays.push_back(stored == model.initializers.end() ? nullptr : &stored->data);
   }
-  reader::FoldBudget budget;
-  const auto results = reader::find_fold(node)({node, arrays, model.opset, budget});
+  reader::FoldMemory memory(1 << 20);
+  const auto results = reader::find_fold(node)({node, arrays, model.opset, memory});
   for (std::size_t k = 0; k < std::min(results.size(), expected.size()); ++k) {
     const std::string wrong = difference(expected[k], results[k].shape(), reader::reals_of(results[k]));
     if (!wrong.empty()) return "folded: " + wrong;
