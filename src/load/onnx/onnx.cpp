@@ -340,7 +340,7 @@ class Network {
     std::vector<ValueId> outputs;
     for (const std::string& name : needed_.outputs) {
       Fact& own = fact(name);
-      if (own.broken) refuse_output(name, "it is no number");
+      if (own.broken || own.parts) refuse_output(name, "it is no number");
       if (own.dependence != Dependence::samples) {
         if (needed_.outputs.size() == 1) refuse_output(name, "it is the same for every sample");
         continue;
