@@ -95,7 +95,22 @@ void Program<T>::load_batch_free() {
 }
 
 template <class T>
+std::size_t Program<T>::bytes_computed() const {
+  std::size_t bytes = 0, most = 0;  // most: entries of one node, for each of which operators hold a place
+  for (std::size_t n = 0; n < graph_->nodes.size(); ++n) {
+    if (!is_batch_free(graph_->nodes[n].outputs.front())) continue;
+    std::size_t entries = 0;
+    for (const Shape& shape : output_shapes_[n]) entries += static_cast<std::size_t>(shape.elements());
+    bytes += entries * sizeof(T);
+    most = std::max(most, entries);
+  }
+  return bytes + most * sizeof(Index);
+}
+
+template <class T>
 void Program<T>::evaluate_batch_free(const Context& context) {
+  // Refused before it is made; whoever made the program counts what it holds then.
+  const Reservation all(context.memory, bytes_computed(), "what the network computes of its parameters alone");
   for (std::size_t n = 0; n < graph_->nodes.size(); ++n) {
     const Node& node = graph_->nodes[n];
     if (!is_batch_free(node.outputs.front())) continue;

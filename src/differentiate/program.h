@@ -13,7 +13,8 @@ namespace tangra::differentiate {
 template <class T>
 class Program {
  public:
-  /// Throws Error(input) where a parameter or constant is not finite.
+  /// Throws Error(input) where a parameter or constant is not finite, and Error(memory) where there is no memory for the
+  /// values that depend on no sample.
   Program(std::shared_ptr<const Graph> graph, const Context& context, linalg::Engine engine = linalg::Engine::fast);
   Program(Program&&) noexcept = default;
   Program& operator=(Program&&) noexcept = default;
@@ -42,6 +43,8 @@ class Program {
  private:
   void look_up_operators();
   void load_batch_free();
+  /// Of all values that depend on parameters and constants alone, and of the tables for one of them.
+  std::size_t bytes_computed() const;
   void evaluate_batch_free(const Context& context);
   void resolve_places();
   void resolve_place(NodeId id);

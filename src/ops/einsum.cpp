@@ -73,7 +73,9 @@ struct Rearranged {
 /// The call as products y[p] = a[p] b[p]: a: [products, M, K], b: [products, K, N], y: [products, M, N].
 class Plan {
  public:
-  Plan(const Node& node, std::span<const Shape> inputs) : equation(equation_of(node, inputs.size())) {
+  /// Tables of entries are made where they are asked for: shapes can be checked at any size.
+  Plan(const Node& node, std::span<const Shape> inputs, bool tables = true)
+      : equation(equation_of(node, inputs.size())), has_tables_(tables) {
     find_lengths(node, inputs);
     std::string both_kept, rows, columns, both_summed;
     std::array<std::string, 2> alone;
@@ -151,16 +153,16 @@ class Plan {
     return result_lengths;
   }
   Index length_of(const std::string& letters) const {
-    Index product = 1;
-    for (const char letter : letters) {
-      product *= std::ranges::find(lengths_, letter, &std::pair<char, Index>::first)->second;
-    }
-    return product;
+    Shape lengths;
+    for (const char letter : letters)
+      lengths.append(std::ranges::find(lengths_, letter, &std::pair<char, Index>::first)->second);
+    return lengths.elements();
   }
 
   /// The entries of an array with the axes `word` in the order of the letters of `order`, then of `summed`.
   Rearranged rearranged(const Shape& shape, const std::string& word, const std::string& order,
                         const std::string& summed) const {
+    if (!has_tables_) return {};
     const std::vector<Index> own = shape.strides();
     Shape lengths;
     std::vector<Index> strides;
@@ -175,6 +177,7 @@ class Plan {
     return {strided_entries(lengths, strides), length_of(summed)};
   }
 
+  bool has_tables_;
   std::vector<std::pair<char, Index>> lengths_;
 };
 
@@ -184,7 +187,7 @@ class Einsum final : public OpOf<Einsum> {
 
   std::vector<Shape> infer(const Node& node, std::span<const Shape> inputs) const override {
     require_inputs(node, inputs, 1, 2);
-    return {Plan(node, inputs).result};
+    return {Plan(node, inputs, false).result};
   }
 
   template <class T>
@@ -249,7 +252,7 @@ class Einsum final : public OpOf<Einsum> {
   }
 
   bool has_outer_form(const Node& node, std::span<const Shape> inputs, int input) const override {
-    return Plan(node, inputs).is_matrix[static_cast<std::size_t>(input)];
+    return Plan(node, inputs, false).is_matrix[static_cast<std::size_t>(input)];
   }
   OuterUse<float> outer_use(const Call<float>& call, Index directions, const float* cotangent,
                             int input) const override {

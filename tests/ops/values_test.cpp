@@ -292,6 +292,13 @@ TEST(Refused, NothingBecauseOfItsSizeBeforeItIsMade) {
   EXPECT_EQ(test::inferred("Expand", {{"shape", Integers{large}}}, {{1}}), (Shape{large}));
   EXPECT_EQ(test::inferred("Gather", {{"indices", Integers{0}}}, {{2, large}}), (Shape{1, large}));
   EXPECT_EQ(test::inferred("Trilu", {}, {{large / 4, 4}}), (Shape{large / 4, 4}));
+  EXPECT_EQ(test::inferred("LayerNormalization", {}, {{large / 4, 4}, {4}, {4}}), (Shape{large / 4, 4}));
+  EXPECT_EQ(test::inferred("GroupNormalization", {{"num_groups", Index{2}}}, {{4, large / 4}, {4}, {4}}),
+            (Shape{4, large / 4}));
+  EXPECT_EQ(test::inferred("Einsum", {{"equation", std::string("ij,jk->ki")}}, {{large / 4, 4}, {4, 2}}),
+            (Shape{2, large / 4}));
+  EXPECT_EQ(test::inferred("Einsum", {{"equation", std::string("i,j->ij")}}, {{large}, {large}}),
+            (Shape{large, large}));
   EXPECT_LT(resident() - before, 64 * 1024);
 }
 

@@ -94,6 +94,11 @@ Index FoldMemory::check(const FileNode& node, const Shape& shape, std::size_t wi
   return bytes / static_cast<Index>(width);
 }
 
+std::shared_ptr<const void> FoldMemory::hold(const FileNode& node, const Shape& shape) {
+  constexpr std::size_t width = sizeof(float);
+  return std::make_shared<Charge>(held_, check(node, shape, width) * static_cast<Index>(width));
+}
+
 void FoldMemory::count(const FileNode& node, Index entries) {
   if (entries > entries_left_) {
     refuse_node(

@@ -33,6 +33,8 @@ class FoldMemory {
     charge->array = Array(type, shape, fill);
     return {type, shape, charge->array.data(), charge};
   }
+  /// Counts a constant that the network will compute itself, as long as the result lives.
+  std::shared_ptr<const void> hold(const FileNode& node, const Shape& shape);
   /// Counts entries that were computed.
   void count(const FileNode& node, Index entries);
 

@@ -69,7 +69,16 @@ ValueId Assembly::current(Fact& fact, const std::string& name) {
 
 Fact& Lower::in(std::size_t input) const {
   if (!has(input)) refuse("an input is missing", "input " + std::to_string(input) + " is absent");
+  if (inputs_[input]->parts != nullptr)
+    refuse("an input is a sequence", node.inputs[input], "an array, as SequenceAt takes it out");
   return *inputs_[input];
+}
+
+const Parts& Lower::parts(std::size_t input) const {
+  if (!has(input) || inputs_[input]->parts == nullptr)
+    refuse_mode("only a sequence that SplitToSequence makes is read",
+                node.inputs.empty() ? "" : node.inputs[0]);
+  return *inputs_[input]->parts;
 }
 
 Place Lower::place(std::size_t input) const {
@@ -157,13 +166,20 @@ std::vector<ValueId> Lower::apply_many(const std::string& op, std::vector<ValueI
 void Lower::result(std::size_t output, ValueId id, Shape shape, Place place, std::optional<DType> type) {
   TANGRA_ENSURE(output < results_.size());
   TANGRA_ENSURE(graph_shape(id).elements() == shape.elements());
-  Fact fact{.type = type.value_or(has(0) ? in(0).type : DType::float32),
+  Fact fact{.type = type     ? *type
+                    : has(0) ? in(0).type
+                             : DType::float32,
             .shape = std::move(shape),
             .place = std::move(place),
             .folded = nullptr,
             .id = id,
             .dependence = assembly_.builder.graph().value(id).dependence};
   results_[output] = std::move(fact);
+}
+
+void Lower::result(std::size_t output, Parts parts) {
+  TANGRA_ENSURE(output < results_.size());
+  results_[output].emplace().parts = std::make_shared<const Parts>(std::move(parts));
 }
 
 void Lower::alias(std::size_t output, Fact& fact, Shape shape, Place place) {

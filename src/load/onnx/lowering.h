@@ -23,6 +23,17 @@ struct Folded {
   bool differs = false;  ///< in shape or in any entry
 };
 
+/// A value cut into parts along an axis: ONNX's sequence, of which SequenceAt takes one.
+struct Parts {
+  ValueId whole = no_id;
+  Shape shape;  ///< of the whole, with ONNX's rank, for one sample
+  Place place;
+  DType type = DType::float32;
+  Index axis = 0;
+  std::vector<Index> ends;  ///< of each part along the axis
+  bool drops_axis = false;
+};
+
 /// What is known of a value of the ONNX graph.
 struct Fact {
   DType type = DType::float32;
@@ -34,6 +45,7 @@ struct Fact {
   Dependence dependence = Dependence::constant;
   const Initializer* initializer = nullptr;  ///< whose entries these are, unchanged
   bool broken = false;                       ///< its node could not be read; the error is kept
+  std::shared_ptr<const Parts> parts = {};   ///< it is a sequence; the rest stands for nothing
 
   Shape shape_for(Index samples) const {
     return folded ? folded->many.shape() : at_many(shape, place, samples);
@@ -135,6 +147,9 @@ class Lower {
 
   /// Says what an output is: entries of the graph's value `id`, with this ONNX shape.
   void result(std::size_t output, ValueId id, Shape shape, Place place, std::optional<DType> type = {});
+  void result(std::size_t output, Parts parts);
+  /// The sequence that an input is.
+  const Parts& parts(std::size_t input) const;
   /// An output that has the entries of an input under another shape.
   void alias(std::size_t output, Fact& fact, Shape shape, Place place);
   std::vector<std::optional<Fact>>& results() { return results_; }

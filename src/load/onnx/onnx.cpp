@@ -208,6 +208,7 @@ class Network {
                                               : &fact(node.inputs[k]));
     }
     Lower call(node, model_.opset, assembly_, inputs, needed_.values);
+    const std::size_t before = assembly_.builder.graph().nodes.size();
     try {
       row->lower(call);
     } catch (const Error& error) {
@@ -215,6 +216,7 @@ class Network {
       unsupported_.push_back(&node);
       return false;
     }
+    hold_constants(node, before);
     for (std::size_t k = 0; k < node.outputs.size(); ++k) {
       if (node.outputs[k].empty()) continue;
       if (call.results()[k])
@@ -223,6 +225,17 @@ class Network {
         call.refuse_mode("this output of the operator is not computed", node.outputs[k]);
     }
     return true;
+  }
+
+  /// Constants that the network computes, as folding knows no Softmax or Resize, come out of the same memory.
+  void hold_constants(const FileNode& node, std::size_t first) {
+    const Graph& graph = assembly_.builder.graph();
+    for (std::size_t n = first; n < graph.nodes.size(); ++n) {
+      for (const ValueId id : graph.nodes[n].outputs) {
+        if (graph.value(id).dependence == Dependence::constant && graph.nodes[n].op != "Reshape")
+          held_.push_back(memory_.hold(node, graph.shape(id)));
+      }
+    }
   }
 
   /// The value as a setting: a parameter that some exporter merged with it is held fixed here.
@@ -340,7 +353,7 @@ class Network {
     std::vector<ValueId> outputs;
     for (const std::string& name : needed_.outputs) {
       Fact& own = fact(name);
-      if (own.broken) refuse_output(name, "it is no number");
+      if (own.broken || own.parts) refuse_output(name, "it is no number");
       if (own.dependence != Dependence::samples) {
         if (needed_.outputs.size() == 1) refuse_output(name, "it is the same for every sample");
         continue;
@@ -384,6 +397,7 @@ class Network {
   std::map<std::string, std::size_t> uses_;  ///< still to come
   Assembly assembly_;
   FoldMemory& memory_;
+  std::vector<std::shared_ptr<const void>> held_;
   std::map<std::string, Fact> facts_;
   std::map<std::string, Fact> fixed_;
   std::vector<const FileNode*> unsupported_;

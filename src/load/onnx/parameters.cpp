@@ -69,6 +69,19 @@ ParameterRole role_of(const Initializer& initializer, const Use& use) {
   return initializer.data.shape().rank() >= 2 ? ParameterRole::weight : ParameterRole::other;
 }
 
+/// Ones as the scale or zeros as the shift of normalisations, and nothing else: what exporters fill in where
+/// these have none.
+bool is_neutral(const Array& array, const std::vector<Use>& uses) {
+  const auto neutral = [&](const Use& use) {
+    const bool norm = use.node->op == "InstanceNormalization" || use.node->op == "LayerNormalization" ||
+                      use.node->op == "GroupNormalization";
+    const std::vector<double> entries = reals_of(array);
+    return norm && use.input >= 1 &&
+           std::ranges::all_of(entries, [&](double entry) { return entry == (use.input == 1 ? 1 : 0); });
+  };
+  return std::ranges::all_of(uses, neutral);
+}
+
 /// Whether the matrix b is a with its axes exchanged, bit by bit.
 bool is_transpose(const Array& a, const Array& b) {
   const Index rows = a.shape()[0], columns = a.shape()[1];
@@ -183,10 +196,13 @@ std::map<std::string, Decision> decide_parameters(const FileModel& model,
       decision.why = "whole numbers or truth values";
     } else if (computed.contains(initializer.name)) {
       const bool scalar = initializer.data.size() == 1 && initializer.data.shape().rank() <= 1;
-      const bool running = scalar && is_running_name(initializer.name);
+      const bool running =
+          is_running_name(initializer.name) && (scalar || is_neutral(initializer.data, found->second));
       decision.kind =
           running || is_mask(initializer.data) ? Decision::Kind::buffer : Decision::Kind::parameter;
-      decision.why = running ? "not learned: a single number under a name that the exporter counted up"
+      decision.why = running ? std::string("not learned: ") +
+                                   (scalar ? "a single number" : "ones or zeros that change nothing,") +
+                                   " under a name that the exporter counted up"
                      : decision.kind == Decision::Kind::buffer
                          ? "not learned: a mask (0 and one very negative number, or infinite)"
                          : "learned: an initialiser of real numbers, used by " + in_words(use);

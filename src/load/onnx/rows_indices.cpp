@@ -61,6 +61,68 @@ void split(Lower& call) {
   }
 }
 
+/// The ends of the parts: of given lengths, or all of one length but perhaps the last.
+std::vector<Index> ends_of_parts(Lower& call, Index length) {
+  constexpr Index most = 1 << 12;
+  const Array* given = call.constant(1);
+  if (given != nullptr && given->size() > most) call.refuse("there are too many parts");
+  if (given != nullptr && given->shape().rank() == 1) {
+    std::vector<Index> ends;
+    Index sum = 0;
+    for (const Index part : integers_of(*given)) {
+      if (part < 0 || part > length - sum)
+        call.refuse("the lengths of the parts are wrong", std::to_string(part));
+      ends.push_back(sum += part);
+    }
+    if (sum != length)
+      call.refuse("the parts do not make up the axis", std::to_string(sum), std::to_string(length));
+    return ends;
+  }
+  const Index part = given == nullptr ? 1 : given->size() == 1 ? integers_of(*given)[0] : 0;
+  if (part < 1 || length / part >= most)
+    call.refuse("the length of a part is out of range", std::to_string(part));
+  std::vector<Index> ends;
+  for (Index end = 0; end < length; ends.push_back(end)) end += std::min(part, length - end);
+  return ends;
+}
+
+/// Nothing is made before a part is taken.
+void split_to_sequence(Lower& call) {
+  Fact& x = call.in(0);
+  const Index axis = call.axis(call.node.attributes.integer("axis", 0), x.shape.rank());
+  const Place place = call.place(0);
+  if (place && place->axis == axis) call.refuse_mixing("it divides the samples");
+  call.result(0, Parts{.whole = call.value(x),
+                       .shape = x.shape,
+                       .place = place,
+                       .type = x.type,
+                       .axis = axis,
+                       .ends = ends_of_parts(call, x.shape[axis]),
+                       .drops_axis = !call.has(1) && call.node.attributes.integer("keepdims", 1) == 0});
+}
+
+void sequence_at(Lower& call) {
+  const Parts& parts = call.parts(0);
+  const Array* position = call.constant(1);
+  if (position == nullptr || position->size() != 1) call.refuse("the position is no single number");
+  const Index axis = parts.axis;
+  const auto k = static_cast<std::size_t>(call.axis(integers_of(*position)[0], std::ssize(parts.ends)));
+  const Index first = k == 0 ? 0 : parts.ends[k - 1], last = parts.ends[k];
+  const Frame frame(parts.shape, axis == 0);
+  using List = std::vector<Index>;
+  const ValueId part = call.apply(
+      "Slice", {call.shaped(parts.whole, frame.shape)},
+      {{"axes", List{frame.axis(axis)}}, {"starts", List{first}}, {"ends", List{last}}, {"steps", List{1}}});
+  Place place = parts.place;
+  Shape shape;
+  for (Index a = 0; a < parts.shape.rank(); ++a) {
+    if (a != axis) shape.append(parts.shape[a]);
+    if (a == axis && !parts.drops_axis) shape.append(last - first);
+  }
+  if (place && place->axis > axis && parts.drops_axis) --place->axis;
+  call.result(0, part, shape, place, parts.type);
+}
+
 /// Whether first .. last is the samples' whole axis, which has this length for one sample, for any number of
 /// them; literal ends reach only as far as the file says that there are samples.
 bool takes_all_samples(const Lower& call, Index length, const std::array<Index, 2>& first,
@@ -163,6 +225,40 @@ void gather(Lower& call) {
   const ValueId at = call.value(indices, drops ? tail(indices.shape) : indices.shape);
   call.result(0, call.apply("GatherData", {call.value(x, x.shape), at}, {{"axis", axis}}), shape, place,
               x.type);
+}
+
+/// By constant indices: the last axis of them holds a place along the first axes of x.
+void gather_nd(Lower& call) {
+  Fact& x = call.in(0);
+  const Array* indices = call.constant(1);
+  if (indices == nullptr || indices->shape().rank() == 0) call.refuse("the indices have no axis");
+  if (call.node.attributes.integer("batch_dims", 0) != 0) call.refuse_mode("batch_dims is not read");
+  const Index depth = indices->shape().back(), rank = x.shape.rank();
+  if (depth < 1 || depth > rank) call.refuse("the indices have more entries than x has axes");
+  Place place = call.place(0);
+  if (place && place->axis < depth) call.refuse_mixing("it takes some of the samples");
+  Shape flat{x.shape.elements(0, depth)}, shape;
+  const Entries<Index> entries(*indices);
+  std::vector<Index> rows(static_cast<std::size_t>(indices->size() / depth), 0);
+  for (std::size_t k = 0; k < rows.size(); ++k) {
+    for (Index a = 0; a < depth; ++a) {
+      const Index at = entries[static_cast<Index>(k) * depth + a], length = x.shape[a];
+      if (at < -length || at >= length) call.refuse("an index lies outside of the axis", std::to_string(at));
+      rows[k] = rows[k] * length + (at < 0 ? at + length : at);
+    }
+  }
+  std::vector<Index> lengths;
+  for (Index a = 0; a + 1 < indices->shape().rank(); ++a) lengths.push_back(indices->shape()[a]);
+  for (const Index length : lengths) shape.append(length);
+  for (Index a = depth; a < rank; ++a) {
+    flat.append(x.shape[a]);
+    shape.append(x.shape[a]);
+  }
+  if (place) place->axis += std::ssize(lengths) - depth;
+  const ValueId y =
+      call.apply("Gather", {call.value(x, flat)},
+                 {{"axis", Index{0}}, {"indices", std::move(rows)}, {"indices_shape", std::move(lengths)}});
+  call.result(0, y, shape, place);
 }
 
 /// pads and value: attributes before opset 11, inputs since; axes since 18.
@@ -355,6 +451,9 @@ void trilu(Lower& call) {
 void add_index_rows(Rows& rows) {
   rows["Concat"] = {.lower = concat};
   rows["Split"] = {.lower = split, .fixed = {1}};
+  rows["SplitToSequence"] = {.lower = split_to_sequence, .fixed = {1}};
+  rows["SequenceAt"] = {.lower = sequence_at, .fixed = {1}};
+  rows["GatherND"] = {.lower = gather_nd, .fixed = {1}};
   rows["Slice"] = {.lower = slice, .fixed = {1, 2, 3, 4}};
   rows["Gather"] = {.lower = gather};
   rows["Pad"] = {.lower = pad, .fixed = {1, 2, 3}};

@@ -16,9 +16,12 @@ struct Layout {
   Index groups;
   Index length;  ///< entries of a group
   double epsilon;
-  std::vector<Index> scale;  ///< the entry of scale for each entry of x
-  std::vector<Index> bias;   ///< empty without a bias
+  std::vector<Index> scale = {};  ///< the entry of scale for each entry of x
+  std::vector<Index> bias = {};   ///< empty without a bias
 };
+
+/// What of a layout is made: the shapes alone say whether there is one, at any size.
+enum class With { nothing, tables };
 
 bool has(const Node& node, std::size_t input) {
   return node.inputs.size() > input && node.inputs[input] != no_id;
@@ -26,19 +29,17 @@ bool has(const Node& node, std::size_t input) {
 
 /// Over the axes from `axis` on; scale and bias broadcast to x.
 struct OverLastAxes {
-  static Layout layout(const Node& node, std::span<const Shape> inputs, bool biased) {
+  static Layout layout(const Node& node, std::span<const Shape> inputs, bool biased, With with) {
     const Shape& x = inputs[0];
     const Index axis = resolved_axis(node, node.attributes.integer("axis", -1), x.rank());
     require_broadcasts_to(node, inputs[1], x, "the scale");
     Layout layout{.groups = x.elements(0, axis),
                   .length = x.elements(axis, x.rank()),
-                  .epsilon = node.attributes.real("epsilon", 1e-5),
-                  .scale = broadcast_entries(inputs[1], x),
-                  .bias = {}};
-    if (biased) {
-      require_broadcasts_to(node, inputs[2], x, "the bias");
-      layout.bias = broadcast_entries(inputs[2], x);
-    }
+                  .epsilon = node.attributes.real("epsilon", 1e-5)};
+    if (biased) require_broadcasts_to(node, inputs[2], x, "the bias");
+    if (with == With::nothing) return layout;
+    layout.scale = broadcast_entries(inputs[1], x);
+    if (biased) layout.bias = broadcast_entries(inputs[2], x);
     return layout;
   }
 };
@@ -46,22 +47,20 @@ struct OverLastAxes {
 /// Over the first axis, the channels, in `groups` pieces and over all that follows. Scale and bias have one
 /// entry for each channel or one for each group.
 struct OverChannels {
-  static Layout layout(const Node& node, std::span<const Shape> inputs, Index groups) {
+  static Layout layout(const Node& node, std::span<const Shape> inputs, Index groups, With with) {
     const Shape& x = inputs[0];
     const Index channels = x[0];
     if (groups < 1 || channels % groups != 0) {
       refuse(node, "the channels do not divide into the groups",
              std::to_string(channels) + " channels, " + std::to_string(groups) + " groups");
     }
-    Layout layout{.groups = groups,
-                  .length = x.elements() / groups,
-                  .epsilon = node.attributes.real("epsilon", 1e-5),
-                  .scale = {},
-                  .bias = {}};
+    Layout layout{
+        .groups = groups, .length = x.elements() / groups, .epsilon = node.attributes.real("epsilon", 1e-5)};
     const auto map = [&](const Shape& gain) {
       if (gain != Shape{channels} && gain != Shape{groups}) {
         refuse(node, "scale or bias does not fit the channels", to_string(gain), to_string(Shape{channels}));
       }
+      if (with == With::nothing) return std::vector<Index>();
       std::vector<Index> entries(static_cast<std::size_t>(x.elements()));
       const Index share = x.elements() / std::max<Index>(1, gain[0]);
       for (std::size_t e = 0; e < entries.size(); ++e) entries[e] = static_cast<Index>(e) / share;
@@ -78,8 +77,8 @@ struct LayerNormalization {
   static constexpr bool centred = true;
   static constexpr int least_inputs = 2;
   static constexpr int most_inputs = 3;
-  static Layout layout(const Node& node, std::span<const Shape> inputs) {
-    return OverLastAxes::layout(node, inputs, has(node, 2));
+  static Layout layout(const Node& node, std::span<const Shape> inputs, With with) {
+    return OverLastAxes::layout(node, inputs, has(node, 2), with);
   }
 };
 
@@ -89,8 +88,8 @@ struct RMSNormalization {
   static constexpr bool centred = false;
   static constexpr int least_inputs = 2;
   static constexpr int most_inputs = 2;
-  static Layout layout(const Node& node, std::span<const Shape> inputs) {
-    return OverLastAxes::layout(node, inputs, false);
+  static Layout layout(const Node& node, std::span<const Shape> inputs, With with) {
+    return OverLastAxes::layout(node, inputs, false, with);
   }
 };
 
@@ -99,8 +98,8 @@ struct InstanceNormalization {
   static constexpr bool centred = true;
   static constexpr int least_inputs = 3;
   static constexpr int most_inputs = 3;
-  static Layout layout(const Node& node, std::span<const Shape> inputs) {
-    return OverChannels::layout(node, inputs, inputs[0][0]);
+  static Layout layout(const Node& node, std::span<const Shape> inputs, With with) {
+    return OverChannels::layout(node, inputs, inputs[0][0], with);
   }
 };
 
@@ -109,8 +108,8 @@ struct GroupNormalization {
   static constexpr bool centred = true;
   static constexpr int least_inputs = 3;
   static constexpr int most_inputs = 3;
-  static Layout layout(const Node& node, std::span<const Shape> inputs) {
-    return OverChannels::layout(node, inputs, node.attributes.integer("num_groups", 0));
+  static Layout layout(const Node& node, std::span<const Shape> inputs, With with) {
+    return OverChannels::layout(node, inputs, node.attributes.integer("num_groups", 0), with);
   }
 };
 
@@ -169,7 +168,7 @@ class Normalisation final : public OpOf<Normalisation<F>> {
   std::vector<Shape> infer(const Node& node, std::span<const Shape> inputs) const override {
     require_inputs(node, inputs, F::least_inputs, F::most_inputs);
     if (inputs[0].rank() < 1) refuse(node, "the input is a scalar", to_string(inputs[0]), "one axis or more");
-    F::layout(node, inputs);
+    F::layout(node, inputs, With::nothing);
     return {inputs[0]};
   }
 
@@ -247,7 +246,7 @@ class Normalisation final : public OpOf<Normalisation<F>> {
 
   template <class T, class Use>
   static void each_sample(const Call<T>& call, Index directions, const Use& use) {
-    const Layout layout = F::layout(call.node, call.input_shapes);
+    const Layout layout = F::layout(call.node, call.input_shapes, With::tables);
     for_samples(call, 8 * (1 + directions) * call.output_shapes[0].elements(),
                 [&](Index i) { use(i, layout, normalised(layout, F::centred, call.inputs[0].at(i))); });
   }

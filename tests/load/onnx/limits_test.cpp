@@ -10,6 +10,7 @@
 #include "file.h"
 #include "run.h"
 #include "support/support.h"
+#include "tangra/differentiate/program.h"
 
 namespace tangra::test::onnx {
 namespace {
@@ -141,6 +142,65 @@ TEST(OnnxLimits, ConstantsThatAreTooLargeAreRefusedBeforeTheyAreMade) {
     if (is_sanitized) continue;
     EXPECT_LT(peak.grown(), Index{72} << 20) << op;
   }
+}
+
+/// Folding knows none of these: the network would compute them, before the first sample.
+TEST(OnnxLimits, SoAreThoseThatTheNetworkWouldCompute) {
+  const File column = ranging(1 << 12)
+                          .initializer(integers("axis", {1}, {1}))
+                          .node("Cast", {"r"}, {"real"}, {attribute("to", Index{1})})
+                          .node("Unsqueeze", {"real", "axis"}, {"u"})
+                          .node("Unsqueeze", {"real", "front"}, {"v"})
+                          .initializer(integers("front", {1}, {0}));
+  std::map<std::string, File> files{
+      {"MatMul", column}, {"Einsum", column}, {"Pad", column}, {"Resize", column}, {"Softmax", column}};
+  files.at("MatMul").node("MatMul", {"u", "v"}, {"c"});
+  files.at("Einsum").node("Einsum", {"real", "real"}, {"c"}, {attribute("equation", "i,j->ij")});
+  files.at("Pad").initializer(integers("p", {2}, {0, 1 << 24})).node("Pad", {"real", "p"}, {"c"});
+  files.at("Resize")
+      .initializer(integers("z", {2}, {1 << 12, 1 << 12}))
+      .node("Resize", {"u", "", "", "z"}, {"c"});
+  // Each by itself is small enough.
+  std::string last = "v";
+  for (int k = 0; k < 5000; ++k) {
+    const std::string next = k == 4999 ? "c" : "t" + std::to_string(k);
+    files.at("Softmax").node("Softmax", {last}, {next}, {attribute("axis", Index{1})});
+    last = next;
+  }
+  for (const auto& [op, file] : files) {
+    const Peak peak;
+    const Error error =
+        error_of([&] { loaded(with_constant(file).bytes(), {.folded_bytes = Index{32} << 20}); });
+    EXPECT_NE(error.complaint().where.find("(" + op + ")"), std::string::npos) << op << ": " << error.what();
+    EXPECT_NE(error.complaint().what.find("too large"), std::string::npos) << op << ": " << error.what();
+    if (!is_sanitized) {
+      EXPECT_LT(peak.grown(), Index{40} << 20) << op;
+    }
+  }
+}
+
+/// What follows from parameters is no constant of the file: it comes out of the run's memory, and is asked
+/// for first.
+TEST(OnnxLimits, WhatFollowsFromParametersFitsTheBudgetOfTheRun) {
+  const File file = File()
+                        .input("x", {"N", 1 << 12})
+                        .initializer(weights("a", {1 << 12, 1}))
+                        .initializer(weights("b", {1, 1 << 12}))
+                        .node("MatMul", {"a", "b"}, {"w"})
+                        .node("MatMul", {"x", "w"}, {"y"})
+                        .output("y");
+  const auto graph = std::make_shared<const Graph>(loaded(file.bytes()));
+  ThreadPool pool(1);
+  MemoryLedger memory(std::size_t{64} << 20);
+  const Context context{pool, memory};
+  const Peak peak;
+  const Error error = error_of([&] { const differentiate::Program<float> program(graph, context); });
+  EXPECT_EQ(error.kind(), ErrorKind::memory);
+  EXPECT_NE(std::string(error.what()).find("computes of its parameters"), std::string::npos) << error.what();
+  if (!is_sanitized) {
+    EXPECT_LT(peak.grown(), Index{16} << 20);
+  }
+  EXPECT_EQ(memory.in_use(), 0U);
 }
 
 TEST(OnnxLimits, SoIsWorkWithoutEnd) {

@@ -21,6 +21,26 @@ const Parameter& parameter_of(const Graph& graph, const std::string& name) {
   return graph.parameter(id);
 }
 
+/// PyTorch's exporter writes GroupNorm as an InstanceNormalization with neither scale nor shift of its own.
+TEST(OnnxParameters, AreNotTheOnesAndZerosThatExportersFillIn) {
+  File file = File().input("x", {"N", 2, 2});
+  for (const char* name : {"val_8", "gain", "val_9"}) file.initializer(reals(name, {2}, {1, 1}));
+  for (const char* name : {"val_11", "shift"}) file.initializer(reals(name, {2}, {0, 0}));
+  file.initializer(reals("val_12", {2}, {1, 0}));
+  file.node("InstanceNormalization", {"x", "val_8", "val_11"}, {"a"});
+  file.node("InstanceNormalization", {"a", "gain", "shift"}, {"b"});
+  file.node("InstanceNormalization", {"b", "val_9", "val_12"}, {"c"})
+      .initializer(reals("val_13", {2, 1}, {1, 1}));
+  const Graph graph =
+      loaded(file.node("Mul", {"c", "val_13"}, {"d"}).node("Mul", {"d", "val_9"}, {"y"}).output("y").bytes());
+  for (const char* name : {"val_8", "val_11"}) {
+    EXPECT_FALSE(parameter_of(graph, name).trainable) << name;
+    EXPECT_NE(parameter_of(graph, name).why.find("change nothing"), std::string::npos);
+  }
+  for (const char* name : {"gain", "shift", "val_9", "val_12", "val_13"})
+    EXPECT_TRUE(parameter_of(graph, name).trainable) << name;
+}
+
 TEST(OnnxParameters, AreNamedByLayers) {
   EXPECT_EQ(layer_of("layer1.0.conv.weight"), "layer1.0.conv");
   EXPECT_EQ(layer_of("sequential/dense/MatMul/ReadVariableOp:0"), "sequential/dense");
