@@ -210,9 +210,7 @@ Tensor<float> products(const Program<float>& program, ValueId of, const FewSampl
   Tensor<float> result(Shape{layout.planes, side * layout.full, width * layout.full});
   if (result.size() == 0) return result;
   const Graph& graph = program.graph();
-  const auto gradients = static_cast<std::size_t>(basis.rows() * graph.parameter_count()) * sizeof(float);
-  const Reservation memory(context.memory,
-                           gradients + static_cast<std::size_t>(side + 1) * rows.single_factors.bytes_per_sample(),
+  const Reservation memory(context.memory, differentiate::product_bytes(rows.single_factors, side, graph),
                            "the vector products of a few samples");
   // The columns stand behind the rows, so that a basis is asked for the samples of either.
   const Basis both = Basis::computed(

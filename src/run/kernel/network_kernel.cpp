@@ -38,7 +38,7 @@ class TypedOperator final : public NetworkOperator {
 
 template <class T>
 Tensor<double> outputs_in(const Loaded& loaded, ValueId of, const Context& context) {
-  constexpr Index block = 256;
+  constexpr Index block = outputs_block;
   const differentiate::Program<T> program(loaded.graph, context);
   const SharedSamples<T> shared = samples_in<T>(loaded);
   const Tensor<T>& inputs = *shared;
