@@ -86,7 +86,7 @@ std::size_t block_bytes(const FactorSource<T>& source, const Counts& counts, Ind
   const Index at_once = std::min(block_samples, samples);
   return static_cast<std::size_t>(at_once) * (row_bytes + source.bytes_per_sample()) +
          linalg::gemm_scratch_bytes(at_once * source.directions() * counts.entries, sizeof(T)) +
-         static_cast<std::size_t>(strip * counts.entries) * sizeof(T);  // a strip is turned
+         static_cast<std::size_t>(2 * strip * counts.entries) * sizeof(T);  // a strip is turned, and added
 }
 
 }  // namespace

@@ -67,7 +67,7 @@ std::size_t least_memory(const Problem& problem) {
   constexpr std::size_t methods = 4;
   const std::size_t kernels = methods * (trainable + 1) * static_cast<std::size_t>(problem.reduction.layout.planes) * side * side;
   // J in both types, its columns pushed forward and what a sweep makes of them; rounding is measured on a network next to this one: its parameters, and the same in both types as programs have them.
-  return jacobian_bytes(problem) / 2 * 7 + (3 * parameters + kernels) * sizeof(double);
+  return 4 * jacobian_bytes(problem) + (3 * parameters + kernels) * sizeof(double);
 }
 
 Tensor<double> gram(const Tensor<double>& rows, const Problem& problem, const Context& context) {

@@ -232,7 +232,7 @@ class SpectrumRun {
     needs.give_back(add_kernel(needs, kernel_job(self, rows, nullptr), type, Samples::shared, context_));
     const Index n = kernel_size(job);
     const std::size_t pairs = analysis::krylov_memory(n, {.count = spec_.top});
-    needs.hold(pairs + lapack_bytes, "eigenvectors");
+    needs.hold(pairs, "eigenvectors");
     needs.use(analysis::density_memory(n, {.probes = probes, .steps = spec_.density ? density_steps : norm_steps}), "a density estimate");
     add_operator(needs, job, type, context_);
     return needs;
@@ -278,7 +278,7 @@ class SpectrumRun {
       return;
     }
     const bool keeps_copy = labels_.has_value();  // LAPACK destroys K
-    const std::size_t needed = square_bytes(n) * (keeps_copy ? 3 : 2);
+    const std::size_t needed = square_bytes(n) * (keeps_copy ? 3 : 2) + eigenvalues_memory(n) + lapack_bytes;
     options_.residuals = spec_.residuals && needed <= context_.memory.available();
     options_.vectors = options_.vectors && options_.residuals;
     Tensor<double> kept;
@@ -300,6 +300,7 @@ class SpectrumRun {
   void of_operator(const KernelJob& job, DType type) {
     result_.stored = false;
     const double trace = network_trace(job, type, session_, options_.errors);
+    session_.count_resident();
     const std::unique_ptr<NetworkOperator> held = network_operator(job, type, context_);
     const linalg::LinearOperator& k = held->get();
     session_.step("factors");

@@ -93,7 +93,7 @@ void add_typed_operator(MemoryNeeds& needs, const KernelJob& job, const Context&
   const differentiate::NetworkFactors<T> source(program, none, job.of, job.seeds(), context);
   Index parameters = 0;
   for (const Parameter& parameter : job.rows.graph->parameters) parameters += parameter.trainable ? parameter.data.size() : 0;
-  needs.use(scratch_bytes(*job.rows.graph, sizeof(T), context) + kernel::operator_memory(source, parameters * job.lowered.layout.inner, context), "products with the kernel, which is not formed");
+  needs.use(scratch_bytes(*job.rows.graph, sizeof(T), context) + lapack_bytes + kernel::operator_memory(source, parameters * job.lowered.layout.inner, context), "products with the kernel, which is not formed");
   needs.give_back(samples);
 }
 
