@@ -232,6 +232,11 @@ class Iteration {
 
 }  // namespace
 
+std::size_t conjugate_gradients_memory(Index n, Index columns, const ConjugateGradientOptions& options) {
+  // The preconditioner's test vectors and what the operator makes of them, twice; then six vectors for each right-hand side.
+  return static_cast<std::size_t>(n * (4 * std::min(options.rank, n) + 6 * columns)) * sizeof(double);
+}
+
 ConjugateGradients conjugate_gradients(const linalg::LinearOperator& k, double ridge,
                                        MatrixView<const double> b, const ConjugateGradientOptions& options,
                                        const Context& context) {

@@ -16,6 +16,9 @@ struct ConjugateGradientOptions {
   std::uint64_t seed = 0;  ///< of the preconditioner's random vectors
 };
 
+/// Bytes that conjugate_gradients() of an operator of size n and so many right-hand sides takes, beside the operator's own.
+std::size_t conjugate_gradients_memory(Index n, Index columns, const ConjugateGradientOptions& options);
+
 struct ConjugateGradients {
   Tensor<double> x = {};               ///< [n, columns]
   std::vector<double> residuals = {};  ///< |b - M x| / |b| of each column, measured at the end

@@ -203,6 +203,10 @@ std::vector<double> SpectralDensity::counts(const std::vector<double>& edges) co
   return result;
 }
 
+std::size_t density_memory(Index n, const DensityOptions& options) {
+  return static_cast<std::size_t>(n * std::min(probes_at_once, options.probes) * (options.steps + 1)) * sizeof(double);
+}
+
 SpectralDensity spectral_density(const linalg::LinearOperator& a, const DensityOptions& options,
                                  const Context& context) {
   TANGRA_ENSURE(a.symmetric() && a.rows() == a.columns() && options.probes >= 2 && options.steps >= 1);

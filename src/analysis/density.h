@@ -41,6 +41,9 @@ struct SpectralDensity {
   std::vector<double> counts(const std::vector<double>& edges) const;
 };
 
+/// Bytes that spectral_density() of an operator of size n takes, beside the operator's own.
+std::size_t density_memory(Index n, const DensityOptions& options);
+
 /// Stochastic Lanczos quadrature (Ubaru, Chen, Saad, "Fast estimation of tr(f(A)) via stochastic Lanczos
 /// quadrature", SIAM J. Matrix Anal. Appl. 38, 2017) with full orthogonalisation, from random signs in the
 /// complement of the known eigenvectors. Takes probes x steps applications and n steps numbers for each of 8

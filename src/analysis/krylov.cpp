@@ -39,15 +39,28 @@ struct Judgement {
   Index wanted = 0;  ///< pairs that have to survive a restart
 };
 
+Index count_for(Index n, const KrylovOptions& options) { return std::min(options.count, n); }
+
+Index block_for(Index n, const KrylovOptions& options) {
+  return std::clamp<Index>(options.block > 0 ? options.block : 8, 1, n);
+}
+
+/// Of the basis.
+Index columns_for(Index n, const KrylovOptions& options) {
+  const Index count = count_for(n, options), block = block_for(n, options);
+  const Index usual = std::max(count + 8 * block, 2 * count + 4 * block);
+  return std::min(n, std::max(options.basis > 0 ? options.basis : usual, 3 * block));
+}
+
 class Search {
  public:
   Search(const linalg::LinearOperator& a, const KrylovOptions& options, const Context& context)
       : a_(a),
         context_(context),
         n_(a.rows()),
-        count_(std::min(options.count, n_)),
-        block_(std::clamp<Index>(options.block > 0 ? options.block : 8, 1, n_)),
-        most_columns_(columns_for(options)),
+        count_(count_for(n_, options)),
+        block_(block_for(n_, options)),
+        most_columns_(columns_for(n_, options)),
         most_applications_(options.most_applications > 0 ? options.most_applications : 200 * most_columns_),
         tolerance_(options.tolerance),
         basis_(n_, most_columns_ + block_, options.seed, context),
@@ -79,11 +92,6 @@ class Search {
   }
 
  private:
-  Index columns_for(const KrylovOptions& options) const {
-    const Index usual = std::max(count_ + 8 * block_, 2 * count_ + 4 * block_);
-    return std::min(n_, std::max(options.basis > 0 ? options.basis : usual, 3 * block_));
-  }
-
   /// One search from random vectors in the complement of what is locked. Locks what it finds; false where it
   /// gave up.
   bool search() {
@@ -320,6 +328,13 @@ class Search {
 };
 
 }  // namespace
+
+std::size_t krylov_memory(Index n, const KrylovOptions& options) {
+  const Index count = count_for(n, options), block = block_for(n, options), columns = columns_for(n, options);
+  // The basis, blocks, what is locked while it grows, the vectors that are given back; the projection twice.
+  const Index vectors = columns + block + 2 * block + count + 3 * count;
+  return static_cast<std::size_t>(n * vectors + 2 * columns * columns) * sizeof(double);
+}
 
 Eigenpairs largest_eigenpairs(const linalg::LinearOperator& a, const KrylovOptions& options,
                               const Context& context) {

@@ -18,6 +18,9 @@ struct KrylovOptions {
   std::uint64_t seed = 0;       ///< of the random vectors to start with
 };
 
+/// Bytes that largest_eigenpairs() of an operator of size n takes, beside the operator's own.
+std::size_t krylov_memory(Index n, const KrylovOptions& options);
+
 /// Eigenpairs of a symmetric operator A of size n.
 struct Eigenpairs {
   std::vector<double> values = {};  ///< largest first

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "tangra/base/error.h"
+#include "tangra/base/memory_needs.h"
 
 namespace tangra {
 
@@ -21,7 +22,7 @@ void MemoryLedger::take(std::size_t bytes, std::string_view purpose) {
     in_use_.fetch_sub(bytes);
     throw Error(ErrorKind::memory, {.what = "the memory budget is too small for " + std::string(purpose),
                                     .where = "--memory", .got = "a budget of " + human_bytes(budget_),
-                                    .expected = "at least " + human_bytes(now), .cure = {}});
+                                    .expected = "at least " + enough_bytes(now), .cure = {}});
   }
   std::size_t peak = peak_.load();
   while (now > peak && !peak_.compare_exchange_weak(peak, now)) {

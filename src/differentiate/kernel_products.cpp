@@ -63,6 +63,12 @@ Tensor<T> KernelProducts<T>::columns(const Tensor<T>& columns, Index sample, con
 }
 
 template <class T>
+std::size_t product_bytes(const factors::FactorSource<T>& source, Index rows, const Graph& graph) {
+  const auto gradients = static_cast<std::size_t>(source.directions() * graph.parameter_count()) * sizeof(T);
+  return gradients + static_cast<std::size_t>(rows + 1) * source.bytes_per_sample();
+}
+
+template <class T>
 void add_column(const Tensor<T>& column, const factors::RowLayout& layout, double divisor, Index j, Index columns,
                 Tensor<T>& kernel) {
   const Index directions = layout.directions();
@@ -95,6 +101,7 @@ void mirror(Tensor<T>& kernel, Index planes, Index side) {
 }
 
 #define TANGRA_INSTANTIATE(T)                                                                                  \
+  template std::size_t product_bytes<T>(const factors::FactorSource<T>&, Index, const Graph&);                \
   template void add_column<T>(const Tensor<T>&, const factors::RowLayout&, double, Index, Index, Tensor<T>&); \
   template void mirror<T>(Tensor<T>&, Index, Index);
 TANGRA_INSTANTIATE(float)

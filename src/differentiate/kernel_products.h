@@ -27,6 +27,11 @@ class KernelProducts {
   Tensor<T> seeds_;  ///< [N1, R, O]
 };
 
+/// Bytes that KernelProducts of so many rows and its columns, one sample at a time, take: sweeps of all rows, the gradients of
+/// a sample. source: factors of samples of this network under the same basis.
+template <class T>
+std::size_t product_bytes(const factors::FactorSource<T>& source, Index rows, const Graph& graph);
+
 /// Adds a column of KernelProducts, [N1, R, R] of sample j of `columns`, to a kernel [planes, N1 full, columns full].
 template <class T>
 void add_column(const Tensor<T>& column, const factors::RowLayout& layout, double divisor, Index j, Index columns,
@@ -37,6 +42,7 @@ template <class T>
 void mirror(Tensor<T>& kernel, Index planes, Index side);
 
 #define TANGRA_DECLARE(T)                                                                                             \
+  extern template std::size_t product_bytes<T>(const factors::FactorSource<T>&, Index, const Graph&);                \
   extern template void add_column<T>(const Tensor<T>&, const factors::RowLayout&, double, Index, Index, Tensor<T>&); \
   extern template void mirror<T>(Tensor<T>&, Index, Index);
 TANGRA_DECLARE(float)

@@ -9,6 +9,7 @@
 
 #include "tangra/base/error.h"
 #include "tangra/base/hash.h"
+#include "tangra/base/memory_needs.h"
 #include "tangra/kernel/budget.h"
 #include "tangra/kernel/factor_blocks.h"
 #include "tangra/kernel/not_finite.h"
@@ -61,8 +62,7 @@ class Assembler {
     block_ = assembly.block_samples > 0 ? assembly.block_samples
                                         : default_block_samples(assembly.layout, std::max(row_source_.samples(), column_source_.samples()));
     report_.block_samples = block_;
-    report_.plan = factors::plan_contractions(row_source_.make(0, 0), assembly.layout,
-                                              assembly.parts.part_of, assembly.sizes, counts(), assembly.order);
+    report_.plan = plan_of(assembly);
     passes_.emplace_back(0, report_.plan.contractions.size());
   }
 
@@ -189,11 +189,6 @@ class Assembler {
 
   Index blocks_of(const FactorSource<T>& source) const { return (source.samples() + block_ - 1) / block_; }
 
-  factors::SampleCounts counts() const {
-    if (assembly_.counts) return *assembly_.counts;
-    return {.rows = row_source_.samples(), .columns = symmetric_ ? 0 : column_source_.samples()};
-  }
-
   /// Blocks in a group: all where the factors of both sides fit into what may still be used, or where they do in a few
   /// passes, each over some of the parameters. Where not even one fits the blocks become smaller. No bit depends on that.
   Index group_size() {
@@ -202,23 +197,23 @@ class Assembler {
     for (;; block_ /= 2) {
       report_.block_samples = block_;
       const Index samples = std::min(block_, std::max(row_source_.samples(), column_source_.samples()));
-      const Budget budget(sample, report_.plan, samples, sweep_bytes(row_source_, samples), tile_bytes(samples), context_);
+      const Budget budget(sample, report_.plan, samples, sweep_bytes(row_source_, samples), tile_bytes(assembly_, samples), context_);
       const Index all = std::max(blocks_of(row_source_), blocks_of(column_source_));
-      if (budget.fits(all, symmetric_)) return take_passes(budget.few_passes(all, symmetric_, sums_bytes(all, samples)), all, budget);
+      if (budget.fits(all, symmetric_)) return take_passes(budget.few_passes(all, symmetric_, sums_bytes(assembly_, all, samples)), all, budget);
       const Index fitting = budget.blocks();
-      const std::vector<Range> passes = budget.passes(all, symmetric_, sums_bytes(all, samples));
+      const std::vector<Range> passes = budget.passes(all, symmetric_, sums_bytes(assembly_, all, samples));
       // Groups of blocks are swept half as often as there are groups, passes as often as there are passes.
       const bool few = fitting < 1 || static_cast<Index>(passes.size()) <= (all + fitting - 1) / fitting / 2 + 1;
       if (fitting < all && !passes.empty() && few) return take_passes(passes, all, budget);
       if (fitting >= 1) return take_passes({}, std::min(all, fitting), budget);
       if (block_ > 1 && !assembly_.fixed_block) continue;
-      const std::vector<Range> of_one = budget.passes(1, symmetric_ && all == 1, sums_bytes(1, samples));
+      const std::vector<Range> of_one = budget.passes(1, symmetric_ && all == 1, sums_bytes(assembly_, 1, samples));
       if (!of_one.empty()) return take_passes(of_one, 1, budget);
       throw Error(ErrorKind::memory,
                   {.what = assembly_.fixed_block ? "the factors of two blocks do not fit, whose size the kernel's file has fixed"
                                                  : "not even the factors of two samples fit",
                    .where = "--memory", .got = "a budget of " + human_bytes(context_.memory.budget()),
-                   .expected = "at least " + human_bytes(context_.memory.in_use() + budget.least(sums_bytes(1, samples))), .cure = {}});
+                   .expected = "at least " + enough_bytes(context_.memory.in_use() + budget.least(sums_bytes(assembly_, 1, samples))), .cure = {}});
     }
   }
 
@@ -226,7 +221,7 @@ class Assembler {
   Index take_passes(const std::vector<Range>& passes, Index group, const Budget& budget) {
     if (!passes.empty()) passes_ = passes;
     const bool same = symmetric_ && group >= blocks_of(row_source_);
-    const std::size_t sums = passes.empty() ? 0 : sums_bytes(group, std::min(block_, row_source_.samples()));
+    const std::size_t sums = passes.empty() ? 0 : sums_bytes(assembly_, group, std::min(block_, row_source_.samples()));
     report_.factor_bytes = budget.needed(passes_, group, same) + sums;
     if (passes.empty()) return group;
     for (const auto& [first, last] : passes) {
@@ -239,18 +234,6 @@ class Assembler {
       for (std::size_t k = passes[pass].first; k < passes[pass].second; ++k) report_.plan.contractions[k].reason += note;
     }
     return group;
-  }
-
-  /// What a thread needs for a tile of blocks of so many samples.
-  std::size_t tile_bytes(Index samples) const {
-    const auto side = static_cast<std::size_t>(samples * assembly_.layout.full);
-    return side * side * sizeof(T) * (symmetric_ ? 3U : 2U) * (assembly_.parts.with_total ? 2U : 1U);
-  }
-
-  /// The tiles of a group of blocks, which are summed over the passes.
-  std::size_t sums_bytes(Index blocks, Index samples) const {
-    const auto side = static_cast<std::size_t>(blocks * samples * assembly_.layout.full);
-    return side * side * sizeof(T) * assembly_.parts.names.size() * static_cast<std::size_t>(assembly_.layout.planes);
   }
 
   /// Calls use(block index, block) for the needed blocks of [first, last), several at a time where there are several.

@@ -74,6 +74,21 @@ AssemblyReport assemble(const Assembly<T>& assembly, TileStore<T>& store, const 
 template <class T>
 AssemblyReport plan_assembly(const Assembly<T>& assembly, const Context& context);
 
+/// What an assembly takes beside what is held, in bytes.
+struct LeastMemory {
+  std::size_t bytes = 0;   ///< with fewer free, assemble() throws Error(memory)
+  std::size_t better = 0;  ///< what it takes to sweep over blocks of the usual size
+};
+/// Of assemble(), from shapes. The samples are those of assembly.counts where these are given.
+template <class T>
+LeastMemory least_memory(const Assembly<T>& assembly, const Context& context);
+/// Of assemble_self(), for so many samples.
+template <class T>
+LeastMemory least_self_memory(const Assembly<T>& assembly, Index samples, const Context& context);
+/// Of assemble_parameter_space(), the kernel included.
+template <class T>
+std::size_t parameter_space_memory(const Assembly<T>& assembly, Index samples);
+
 /// Pairs of a sample with itself: result[part] has [n, planes, full, full].
 template <class T>
 AssemblyReport assemble_self(const Assembly<T>& assembly, std::vector<Tensor<T>>& result, const Context& context);
@@ -90,6 +105,9 @@ Index default_block_samples(const factors::RowLayout& layout, Index samples);
 #define TANGRA_DECLARE(T)                                                                                        \
   extern template AssemblyReport assemble<T>(const Assembly<T>&, TileStore<T>&, const Context&);                \
   extern template AssemblyReport plan_assembly<T>(const Assembly<T>&, const Context&);                          \
+  extern template LeastMemory least_memory<T>(const Assembly<T>&, const Context&);                              \
+  extern template LeastMemory least_self_memory<T>(const Assembly<T>&, Index, const Context&);                  \
+  extern template std::size_t parameter_space_memory<T>(const Assembly<T>&, Index);                             \
   extern template PredictedWork predicted_work<T>(const Assembly<T>&, const AssemblyReport&);                   \
   extern template AssemblyReport assemble_self<T>(const Assembly<T>&, std::vector<Tensor<T>>&, const Context&); \
   extern template Tensor<T> assemble_parameter_space<T>(const Assembly<T>&, const Context&, const std::vector<Index>*);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tangra/kernel/factor_blocks.h"
+
 namespace tangra::kernel {
 
 template <class T>
@@ -65,8 +67,61 @@ std::size_t Budget::needed(const std::vector<Range>& passes, Index blocks, bool 
 std::size_t Budget::least(std::size_t beside) const {
   std::size_t most = 0;
   for (std::size_t k = 0; k < needs_.size(); ++k) most = std::max(most, bytes(1, false, k, k + 1));
-  return (working_ + most + beside) / 15 * 16 + 16;
+  return with_holes(working_ + most + beside);
 }
+
+std::size_t Budget::in_one_pass() const { return with_holes(working_ + bytes(1, false, 0, needs_.size())); }
+
+std::size_t Budget::with_holes(std::size_t bytes) { return bytes / 15 * 16 + 16; }
+
+template <class T>
+std::size_t tile_bytes(const Assembly<T>& assembly, Index samples) {
+  const auto side = static_cast<std::size_t>(samples * assembly.layout.full);
+  return side * side * sizeof(T) * (assembly.columns == nullptr ? 3U : 2U) * (assembly.parts.with_total ? 2U : 1U);
+}
+
+template <class T>
+std::size_t sums_bytes(const Assembly<T>& assembly, Index blocks, Index samples) {
+  const auto side = static_cast<std::size_t>(blocks * samples * assembly.layout.full);
+  return side * side * sizeof(T) * assembly.parts.names.size() * static_cast<std::size_t>(assembly.layout.planes);
+}
+
+template <class T>
+factors::SampleCounts counts_of(const Assembly<T>& assembly) {
+  if (assembly.counts) return *assembly.counts;
+  return {.rows = assembly.rows->samples(), .columns = assembly.columns == nullptr ? 0 : assembly.columns->samples()};
+}
+
+template <class T>
+factors::ContractionPlan plan_of(const Assembly<T>& assembly) {
+  return factors::plan_contractions(assembly.rows->make(0, 0), assembly.layout, assembly.parts.part_of, assembly.sizes,
+                                    counts_of(assembly), assembly.order);
+}
+
+template <class T>
+LeastMemory least_memory(const Assembly<T>& assembly, const Context& context) {
+  const factors::SampleCounts counts = counts_of(assembly);
+  if (counts.rows == 0 || (assembly.columns != nullptr && counts.columns == 0)) return {};
+  const factors::ContractionPlan plan = plan_of(assembly);
+  const factors::FactorBlock<T> sample = assembly.rows->make(0, 0);
+  const auto of_block = [&](Index samples) {
+    return Budget(sample, plan, samples, sweep_bytes(*assembly.rows, samples), tile_bytes(assembly, samples), context);
+  };
+  const Index most = std::max(counts.rows, counts.columns);
+  const Index whole = assembly.block_samples > 0 ? assembly.block_samples : default_block_samples(assembly.layout, most);
+  const Index least = assembly.fixed_block ? std::min(whole, most) : 1;
+  return {.bytes = of_block(least).least(sums_bytes(assembly, 1, least)), .better = of_block(std::min(whole, most)).in_one_pass()};
+}
+
+#define TANGRA_INSTANTIATE(T)                                                        \
+  template std::size_t tile_bytes<T>(const Assembly<T>&, Index);                    \
+  template std::size_t sums_bytes<T>(const Assembly<T>&, Index, Index);             \
+  template factors::ContractionPlan plan_of<T>(const Assembly<T>&);                 \
+  template factors::SampleCounts counts_of<T>(const Assembly<T>&);                  \
+  template LeastMemory least_memory<T>(const Assembly<T>&, const Context&);
+TANGRA_INSTANTIATE(float)
+TANGRA_INSTANTIATE(double)
+#undef TANGRA_INSTANTIATE
 
 template Budget::Budget(const factors::FactorBlock<float>&, const factors::ContractionPlan&, Index, std::size_t, std::size_t,
                         const Context&);

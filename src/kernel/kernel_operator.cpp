@@ -24,6 +24,12 @@ std::size_t bytes_of(const FactorBlock<T>& block) {
   return bytes;
 }
 
+/// J^T x and, while a product runs, as much again.
+template <class T>
+std::size_t vector_bytes(Index entries) {
+  return 2 * static_cast<std::size_t>(entries) * sizeof(T);
+}
+
 template <class T>
 Index blocks_of(const FactorSource<T>& source, Index block) {
   return (source.samples() + block - 1) / block;
@@ -52,7 +58,8 @@ KernelOperator<T>::KernelOperator(OperatorSpec<T> spec, const Context& context) 
   }
   const std::size_t each = spec_.rows->bytes_per_sample() * static_cast<std::size_t>(context.pool.size());
   const auto fitting = static_cast<Index>(std::min<std::size_t>(context.memory.available() / (4 * each + 1), most_samples));
-  block_ = std::max<Index>(1, fitting);
+  block_ = std::min(std::max<Index>(1, fitting), std::max<Index>(1, std::max(spec_.rows->samples(), symmetric() ? 0 : spec_.columns->samples())));
+  working_ = Reservation(context.memory, static_cast<std::size_t>(block_) * each, "the factors of a block of samples");
   keep(sample, context);
 }
 
@@ -118,8 +125,7 @@ template <class T>
 void KernelOperator<T>::apply(MatrixView<const double> x, MatrixView<double> y, const Context& context) const {
   TANGRA_ENSURE(x.rows == columns() && y.rows == rows() && x.columns == y.columns);
   if (rows() == 0 || x.columns == 0) return;
-  // J^T x and, while a product runs, as much again.
-  const auto each = 2 * static_cast<std::size_t>(parameters_ * spec_.layout.inner) * sizeof(T);
+  const std::size_t each = vector_bytes<T>(parameters_ * spec_.layout.inner);
   const auto fitting = static_cast<Index>(std::min<std::size_t>(context.memory.available() / (each + 1), 1U << 20U));
   const Index step = std::clamp<Index>(fitting, 1, x.columns);
   const Reservation memory(context.memory, each * static_cast<std::size_t>(step), "vectors in the space of the parameters");
@@ -131,6 +137,14 @@ void KernelOperator<T>::apply(MatrixView<const double> x, MatrixView<double> y, 
   }
 }
 
+template <class T>
+std::size_t operator_memory(const FactorSource<T>& source, Index entries, const Context& context) {
+  const std::size_t block = source.bytes_per_sample() * static_cast<std::size_t>(context.pool.size());
+  return block + vector_bytes<T>(entries);
+}
+
+template std::size_t operator_memory<float>(const FactorSource<float>&, Index, const Context&);
+template std::size_t operator_memory<double>(const FactorSource<double>&, Index, const Context&);
 template class KernelOperator<float>;
 template class KernelOperator<double>;
 

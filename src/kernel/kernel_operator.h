@@ -53,9 +53,17 @@ class KernelOperator final : public linalg::LinearOperator {
   Index parameters_ = 0;    ///< entries of the parameters that have a term
   Blocks row_blocks_;       ///< kept factors, or nothing
   Blocks column_blocks_;
+  Reservation working_;  ///< what a block takes that is made anew, for every thread
   Reservation kept_;
 };
 
+/// What a KernelOperator takes at least, its products with one vector at a time included. entries: of a vector in the space of
+/// the parameters, in all directions that are summed.
+template <class T>
+std::size_t operator_memory(const factors::FactorSource<T>& source, Index entries, const Context& context);
+
+extern template std::size_t operator_memory<float>(const factors::FactorSource<float>&, Index, const Context&);
+extern template std::size_t operator_memory<double>(const factors::FactorSource<double>&, Index, const Context&);
 extern template class KernelOperator<float>;
 extern template class KernelOperator<double>;
 

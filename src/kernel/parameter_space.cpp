@@ -60,28 +60,53 @@ Tensor<T> explicit_rows(const FactorBlock<T>& block, const std::vector<Slice>& s
   return jacobian;
 }
 
+constexpr Index block_samples = 64;
+constexpr Index strip = 256;
+
+struct Counts {
+  Index entries = 0;
+  Index largest = 0;  ///< parameter
+};
+
+Counts counts_of(const std::vector<Slice>& slices) {
+  Counts counts;
+  for (const Slice& slice : slices) {
+    counts.entries += static_cast<Index>(slice.entries.size());
+    counts.largest = std::max(counts.largest, slice.size);
+  }
+  return counts;
+}
+
+std::size_t square_bytes(Index count, std::size_t entry) { return static_cast<std::size_t>(count) * static_cast<std::size_t>(count) * entry; }
+
+/// Of a block: all explicit rows, those of one parameter, and what a sweep works in.
+template <class T>
+std::size_t block_bytes(const FactorSource<T>& source, const Counts& counts, Index samples) {
+  const auto row_bytes = static_cast<std::size_t>((counts.entries + counts.largest) * source.directions()) * sizeof(T);
+  const Index at_once = std::min(block_samples, samples);
+  return static_cast<std::size_t>(at_once) * (row_bytes + source.bytes_per_sample()) +
+         linalg::gemm_scratch_bytes(at_once * source.directions() * counts.entries, sizeof(T)) +
+         static_cast<std::size_t>(2 * strip * counts.entries) * sizeof(T);  // a strip is turned, and added
+}
+
 }  // namespace
+
+template <class T>
+std::size_t parameter_space_memory(const Assembly<T>& assembly, Index samples) {
+  const Counts counts = counts_of(slices_of(assembly, nullptr));
+  return square_bytes(counts.entries, sizeof(T)) + block_bytes(*assembly.rows, counts, samples);
+}
 
 template <class T>
 Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& context, const std::vector<Index>* chosen) {
   TANGRA_ENSURE(assembly.layout.planes == 1 && assembly.layout.inner == 1);
   const std::vector<Slice> slices = slices_of(assembly, chosen);
-  Index count = 0;
-  Index largest = 0;
-  for (const Slice& slice : slices) {
-    count += static_cast<Index>(slice.entries.size());
-    largest = std::max(largest, slice.size);
-  }
+  const Counts counts = counts_of(slices);
+  const Index count = counts.entries;
   const FactorSource<T>& source = *assembly.rows;
-  const auto square = static_cast<std::size_t>(count) * static_cast<std::size_t>(count) * sizeof(T);
-  const Reservation kernel(context.memory, square, "the kernel in parameter space, P x P with P = " + std::to_string(count));
+  const Reservation kernel(context.memory, square_bytes(count, sizeof(T)), "the kernel in parameter space, P x P with P = " + std::to_string(count));
   Tensor<T> result(Shape{count, count});
-  constexpr Index block_samples = 64;
-  constexpr Index strip = 256;
-  // Of a block: all explicit rows, those of one parameter, and what a sweep works in.
-  const auto row_bytes = static_cast<std::size_t>((count + largest) * source.directions()) * sizeof(T);
-  const auto at_once = static_cast<std::size_t>(std::min(block_samples, source.samples()));
-  const Reservation rows_memory(context.memory, at_once * (row_bytes + source.bytes_per_sample()), "explicit rows of a block of samples");
+  const Reservation rows_memory(context.memory, block_bytes(source, counts, source.samples()), "explicit rows of a block of samples");
   for (Index begin = 0; begin < source.samples(); begin += block_samples) {
     context.check_cancelled();
     context.report("contracting", static_cast<double>(begin), static_cast<double>(source.samples()));
@@ -104,6 +129,8 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
   return result;
 }
 
+template std::size_t parameter_space_memory<float>(const Assembly<float>&, Index);
+template std::size_t parameter_space_memory<double>(const Assembly<double>&, Index);
 template Tensor<float> assemble_parameter_space<float>(const Assembly<float>&, const Context&, const std::vector<Index>*);
 template Tensor<double> assemble_parameter_space<double>(const Assembly<double>&, const Context&, const std::vector<Index>*);
 

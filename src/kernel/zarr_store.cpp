@@ -51,7 +51,8 @@ ZarrStore<T>::ZarrStore(ZarrKernel kernel) : kernel_(std::move(kernel)) {
   if (!formats::is_zarr(path)) {
     formats::refuse(path.string(), "something else than a Zarr array stands in the way",
                     fs::is_directory(path, ignored) ? "a folder without zarr.json" : "a file", {},
-                    "Choose another name, or remove it yourself");
+                    kernel_.resume ? "Chunks without their zarr.json cannot be told apart and not be gone on with. Choose another name, or remove it yourself"
+                                   : "Choose another name, or remove it yourself");
   }
   lock_ = formats::FolderLock(path);
   if (!kernel_.resume) return;
@@ -66,8 +67,10 @@ void ZarrStore<T>::check_manifest(const formats::ZarrAttributes& stored, const s
   std::string got;
   std::string expected;
   bool options = true;
+  bool any = false;  // there is a manifest
   for (const ManifestEntry& entry : own) {
     const auto before = attribute(stored, entry.name);
+    any = any || before;
     if (before == entry.value) continue;
     const std::string comma = names.empty() ? "" : ", ";
     names += comma + entry.name;
@@ -76,6 +79,10 @@ void ZarrStore<T>::check_manifest(const formats::ZarrAttributes& stored, const s
     options = options && entry.option;
   }
   if (names.empty()) return;
+  if (!any) {
+    formats::refuse(kernel_.path.string(), "this array does not say which kernel it holds: it is none of tangra's, or has lost its manifest",
+                    "no attributes tangra.model and so on in zarr.json", {}, "Start afresh with --force, or choose another name");
+  }
   throw Error(options ? ErrorKind::usage : ErrorKind::input,
               {.what = "the kernel that is there was begun with another " + names, .where = kernel_.path.string(), .got = got,
                .expected = expected, .cure = "Resume with what it was begun with, or start afresh with --force"});

@@ -249,6 +249,11 @@ void gemm(const Context& context, Engine engine, MatrixView<const T> a, MatrixVi
   }
 }
 
+std::size_t gemm_scratch_bytes(Index right, std::size_t entry) {
+  // Panels of the right factor, and the blocks that stay in the second-level cache.
+  return static_cast<std::size_t>(std::min(right_entries, right)) * entry + 2 * static_cast<std::size_t>(left_block_bytes);
+}
+
 template void gemm<float>(const Context&, Engine, MatrixView<const float>, MatrixView<const float>, bool,
                           MatrixView<float>);
 template void gemm<double>(const Context&, Engine, MatrixView<const double>, MatrixView<const double>, bool,

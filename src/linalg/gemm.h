@@ -25,6 +25,9 @@ template <class T>
 void gemm(const Context& context, Engine engine, MatrixView<const T> a, MatrixView<const T> b,
           bool accumulate, MatrixView<T> c);
 
+/// Bytes that a thread keeps of a product whose right factor has so many entries, for the next one.
+std::size_t gemm_scratch_bytes(Index right, std::size_t entry);
+
 extern template void gemm<float>(const Context&, Engine, MatrixView<const float>, MatrixView<const float>,
                                  bool, MatrixView<float>);
 extern template void gemm<double>(const Context&, Engine, MatrixView<const double>, MatrixView<const double>,

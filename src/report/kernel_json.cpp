@@ -152,6 +152,7 @@ std::string json(const run::KernelResult& result) {
   object["plan"] = plan_of(result);
   object["multiply_adds"] = result.multiply_adds;
   object["expected"] = expected_of(result);
+  object["expected_peak_bytes"] = result.expected_peak_bytes > 0 ? Object(result.expected_peak_bytes) : Object(nullptr);
   object["block_samples"] = result.block_samples;
   object["groups"] = result.groups;
   object["measured_error"] = measured_error_of(result);
@@ -191,9 +192,17 @@ std::string json(const run::PlanResult& result) {
                                 {"contraction", predicted.contraction_seconds},
                                 {"write", predicted.write_seconds},
                                 {"total", predicted.seconds()}};
+  object["expected_peak_bytes"] = predicted.peak_bytes;
+  object["written_to"] = predicted.written_to;
+  object["written_bytes_per_second"] = predicted.write_rate;
   object["multiply_adds_per_second"] = predicted.multiply_adds_rate;
   object["requested"] = requested(kernel.requested);
   add_provenance(object, kernel.provenance);
+  // What the plan itself took is not to be taken for what it tells.
+  for (const char* own : {"seconds", "steps", "peak_bytes"}) {
+    object["planning"][own] = object[own];
+    object.erase(own);
+  }
   return written(object);
 }
 

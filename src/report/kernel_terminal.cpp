@@ -136,7 +136,8 @@ void show_steps(Page& page, const run::KernelResult& result) {
   page.table(table);
 }
 
-/// How far off the expectation was: "factors 1.2 s, took 1.1 times that; contraction 0.3 s, took 0.97 times that".
+/// How far off the expectation was: "factors 1.2 s, took 1.1 times that; contraction 0.3 s, took 0.97 times that; memory
+/// 512 MiB, took 0.9 times that".
 std::string expected_text(const run::KernelResult& result) {
   std::string text;
   const auto compare = [&](const std::string& step, bool (*belongs)(const run::ExpectedStep&)) {
@@ -148,6 +149,10 @@ std::string expected_text(const run::KernelResult& result) {
   };
   compare("factors", [](const run::ExpectedStep& step) { return step.step != "contraction"; });
   compare("contraction", [](const run::ExpectedStep& step) { return step.step == "contraction"; });
+  if (result.expected_peak_bytes > 0) {
+    const double share = static_cast<double>(result.provenance.peak_bytes) / static_cast<double>(result.expected_peak_bytes);
+    text += (text.empty() ? "" : "; ") + std::string("memory ") + human_bytes(result.expected_peak_bytes) + ", took " + significant(share, 2) + " times that";
+  }
   return text;
 }
 
@@ -244,13 +249,14 @@ std::string terminal(const run::PlanResult& result, const TerminalStyle& style) 
   show_steps(page, kernel);
   page.field("time", duration(predicted.seconds()) + " (factors " + duration(predicted.factor_seconds) +
                          " by the sweeps of a few samples, contraction " + duration(predicted.contraction_seconds) + ", writing " +
-                         duration(predicted.write_seconds) + " to memory, more to a disk)");
+                         duration(predicted.write_seconds) + " at " + human_bytes(static_cast<std::size_t>(predicted.write_rate)) + " a second, measured " +
+                         (predicted.written_to == "memory" ? "in memory" : "at " + predicted.written_to) + ")");
   page.field("rate", significant(predicted.multiply_adds_rate, 3) + " multiply-adds a second, " +
                          plural(kernel.provenance.threads, "thread"));
   page.field("K", human_bytes(predicted.kernel_bytes) + " in " + plural(predicted.tiles, "tile") +
                       (kernel.out.empty() || kernel.out.ends_with(".npz") ? ", in memory" : ", on disk"));
-  page.field("memory", human_bytes(predicted.factor_bytes) + " for factors and work, of a budget of " +
-                           human_bytes(kernel.provenance.memory_budget));
+  page.field("peak memory", human_bytes(predicted.peak_bytes) + " of the process, of them " + human_bytes(predicted.factor_bytes) +
+                                " for factors and work; the budget is " + human_bytes(kernel.provenance.memory_budget));
   page.heading("Costs of the plan itself");
   show_costs(page, kernel.provenance);
   return page.text();

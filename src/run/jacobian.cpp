@@ -3,10 +3,13 @@
 #include "tangra/base/error.h"
 #include "tangra/differentiate/network_factors.h"
 #include "tangra/formats/npz.h"
+#include "tangra/run/kernel/needs.h"
 #include "tangra/run/session.h"
 
 namespace tangra::run {
 namespace {
+
+constexpr const char* result_name = "the Jacobian (--n takes fewer samples, --layout structured keeps factors)";
 
 /// What a Jacobian is taken by.
 struct Targets {
@@ -57,18 +60,33 @@ class JacobianRun {
         result_(result),
         graph_(*loaded.graph),
         program_(loaded.graph, context_),
-        inputs_(taken_inputs<T>(loaded, session)),
         of_(find_value(graph_, spec.of, "--of")),
         targets_(find_targets(graph_, spec.wrt)),
-        samples_(inputs_->shape()[0]),
+        samples_(loaded.summary.samples),
         outputs_(graph_.shape(of_).elements()),
-        directions_(spec.input_form == InputForm::summed ? 1 : outputs_) {}
+        directions_(spec.input_form == InputForm::summed ? 1 : outputs_) {
+    check_targets();
+    const Tensor<T> none(graph_.shape(graph_.inputs.front()).with_leading(0));
+    const differentiate::NetworkFactors<T> sweeps(program_, none, of_, basis(), context_);
+    if (!targets_.parameters.empty()) choose_layouts(sweeps.make(0, 0));
+    MemoryNeeds needs;
+    add_samples<T>(needs, loaded, Samples::given_back);
+    needs.hold(result_bytes(), result_name);
+    sweep_bytes_ = sweeps.bytes_per_sample();
+    const std::size_t scratch = scratch_bytes(graph_, sizeof(T), context_);
+    needs.use(scratch + sweep_bytes_, "the sweeps of one sample", scratch + 8 * sweep_bytes_);
+    session.require(needs);
+    inputs_ = taken_inputs<T>(loaded, session);
+    memory_ = Reservation(context_.memory, result_bytes(), result_name);
+    scratch_ = Reservation(context_.memory, scratch, "what threads keep of products");
+  }
 
   void run() {
-    check_targets();
-    reserve();
-    const differentiate::Basis basis = spec_.input_form == InputForm::summed ? summed_basis() : differentiate::Basis::identity(outputs_);
-    const Index block = std::clamp<Index>((Index{64} << 20) / std::max<Index>(1, bytes_per_sample()), 1, 256);
+    allocate();
+    const differentiate::Basis basis = this->basis();
+    const auto fitting = static_cast<Index>(std::min<std::size_t>(context_.memory.available(), std::size_t{64} << 20U) / std::max<std::size_t>(1, sweep_bytes_));
+    const Index block = std::clamp<Index>(fitting, 1, 256);
+    const Reservation sweeps(context_.memory, static_cast<std::size_t>(std::min(block, samples_)) * sweep_bytes_, "the sweeps of a block of samples");
     for (Index begin = 0; begin < samples_; begin += block) {
       context_.check_cancelled();
       context_.report("differentiating", static_cast<double>(begin), static_cast<double>(samples_));
@@ -81,7 +99,6 @@ class JacobianRun {
       const auto swept = differentiate::reverse(program_, activations,
                                                 {.of = of_, .parameters = !targets_.parameters.empty(), .values = targets_.values},
                                                 basis.seeds(begin, activations[of_]), context_);
-      if (begin == 0) choose_layouts(swept.parameters);
       for (std::size_t k = 0; k < targets_.parameters.size(); ++k) put_parameter(k, swept.parameters, begin);
       for (std::size_t k = 0; k < targets_.values.size(); ++k) put_value(k, swept.values[k].get(), begin);
     }
@@ -93,9 +110,12 @@ class JacobianRun {
   /// The arrays of one parameter: explicit rows, or both factors.
   struct ParameterArrays {
     bool structured = false;
-    Tensor<T> rows;   ///< [N, O, shape]
-    Tensor<T> left;   ///< [N, O, C] or [N, O, D, C]
-    Tensor<T> right;  ///< [N, K] or [N, D, K]
+    Shape rows_shape;   ///< [N, O, shape]
+    Shape left_shape;   ///< [N, O, C] or [N, O, D, C]
+    Shape right_shape;  ///< [N, K] or [N, D, K]
+    Tensor<T> rows;
+    Tensor<T> left;
+    Tensor<T> right;
   };
 
   void check_targets() const {
@@ -120,24 +140,32 @@ class JacobianRun {
     return differentiate::Basis::sums(outputs_, {all});
   }
 
-  Index bytes_per_sample() const {
-    Index entries = 0;
-    for (const Value& value : graph_.values) entries += value.dependence == Dependence::samples ? value.shape.elements() : 0;
-    return entries * (1 + directions_) * Index(sizeof(T));
+  differentiate::Basis basis() const {
+    return spec_.input_form == InputForm::summed ? summed_basis() : differentiate::Basis::identity(outputs_);
   }
 
-  void reserve() {
+  /// Of all arrays together.
+  std::size_t result_bytes() const {
     Index entries = samples_ * outputs_;
-    if (spec_.layout == JacobianLayout::dense) {
-      for (const ParameterId id : targets_.parameters) entries += samples_ * directions_ * graph_.parameter(id).data.size();
+    for (const ParameterArrays& arrays : parameters_) {
+      entries += arrays.structured ? arrays.left_shape.elements() + arrays.right_shape.elements() : arrays.rows_shape.elements();
     }
     for (const ValueId id : targets_.values) {
       entries += samples_ * directions_ * graph_.shape(id).elements() * (spec_.input_form == InputForm::full ? samples_ : 1);
     }
-    memory_ = Reservation(context_.memory, static_cast<std::size_t>(entries) * sizeof(T),
-                          "the Jacobian (--n takes fewer samples, --layout structured keeps factors)");
+    return static_cast<std::size_t>(entries) * sizeof(T);
+  }
+
+  void allocate() {
     output_ = Tensor<T>(concatenated({samples_}, graph_.shape(of_)));
-    parameters_.resize(targets_.parameters.size());
+    for (ParameterArrays& arrays : parameters_) {
+      if (arrays.structured) {
+        arrays.left = Tensor<T>(arrays.left_shape);
+        arrays.right = Tensor<T>(arrays.right_shape);
+      } else {
+        arrays.rows = Tensor<T>(arrays.rows_shape);
+      }
+    }
     for (const ValueId id : targets_.values) {
       Shape shape = concatenated(leading(), graph_.shape(id));
       if (spec_.input_form == InputForm::full) shape.append(samples_);
@@ -160,22 +188,24 @@ class JacobianRun {
     return plain ? found : nullptr;
   }
 
+  /// block: of any samples, also of none.
   void choose_layouts(const factors::FactorBlock<T>& block) {
+    parameters_.resize(targets_.parameters.size());
     for (std::size_t k = 0; k < targets_.parameters.size(); ++k) {
       const Parameter& parameter = graph_.parameter(targets_.parameters[k]);
       ParameterArrays& arrays = parameters_[k];
       const auto* term = only_outer_term(block, targets_.parameters[k]);
       arrays.structured = spec_.layout == JacobianLayout::structured && term != nullptr;
       if (!arrays.structured) {
-        arrays.rows = Tensor<T>(concatenated(leading(), parameter.data.shape()));
+        arrays.rows_shape = concatenated(leading(), parameter.data.shape());
         if (spec_.layout == JacobianLayout::structured) explicit_names_ += (explicit_names_.empty() ? "" : ", ") + parameter.name;
         continue;
       }
       const bool lone = term->positions == 1;
       const Index channels = term->place.shape[0];
       const Index fan_in = term->place.shape[1];
-      arrays.left = Tensor<T>(concatenated(leading(), lone ? Shape{channels} : Shape{term->positions, channels}));
-      arrays.right = Tensor<T>(lone ? Shape{samples_, fan_in} : Shape{samples_, term->positions, fan_in});
+      arrays.left_shape = concatenated(leading(), lone ? Shape{channels} : Shape{term->positions, channels});
+      arrays.right_shape = lone ? Shape{samples_, fan_in} : Shape{samples_, term->positions, fan_in};
     }
   }
 
@@ -266,7 +296,9 @@ class JacobianRun {
   Index samples_;
   Index outputs_;
   Index directions_;
+  std::size_t sweep_bytes_ = 0;  ///< of a sample
   Reservation memory_;
+  Reservation scratch_;
   Tensor<T> output_;
   std::vector<ParameterArrays> parameters_;
   std::vector<Tensor<T>> values_;
@@ -293,7 +325,7 @@ ArraysResult run_jacobian(const JacobianSpec& spec, const Caller& caller) {
   Session session(spec.resources, caller);
   Loaded loaded = load(spec.model, spec.data);
   session.step("load");
-  session.count_resident();
+  session.count_loaded();
   ArraysResult result;
   result.command = "jacobian";
   result.model = loaded.model;

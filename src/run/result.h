@@ -118,10 +118,13 @@ struct ExpectedStep {
 struct Prediction {
   double factor_seconds = 0;       ///< sweeps, of all samples and as often as the groups ask for
   double contraction_seconds = 0;
-  double write_seconds = 0;        ///< to memory; a disk may be slower
+  double write_seconds = 0;        ///< of the kernel, at write_rate
+  double write_rate = 0;           ///< bytes in a second
+  std::string written_to;          ///< "memory", or the folder on whose disk the rate was measured
   double multiply_adds_rate = 0;   ///< in a second, of all threads
   std::size_t kernel_bytes = 0;    ///< of all parts
   std::size_t factor_bytes = 0;    ///< held at once, with the memory to work in
+  std::size_t peak_bytes = 0;      ///< of the whole process, the kernel included where it is in memory
   Index tiles = 0;
   double seconds() const { return factor_seconds + contraction_seconds + write_seconds; }
 };
@@ -160,6 +163,7 @@ struct KernelResult {
   Index groups = 1;
   double multiply_adds = 0;  ///< of all contractions
   std::vector<ExpectedStep> expected;  ///< from the shapes; empty where no tiles are made
+  std::size_t expected_peak_bytes = 0;  ///< of the process, from the shapes and what it held before; 0 where no tiles are made
   KernelStatistics statistics;
   std::optional<verify::MeasuredError> measured_error;  ///< of float32 runs
   std::string not_measured;  ///< of float32 runs without it: why, in words

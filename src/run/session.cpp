@@ -10,6 +10,7 @@
 #include <set>
 
 #include "tangra/base/error.h"
+#include "tangra/base/memory_needs.h"
 #include "tangra/base/tensor_cache.h"
 #include "tangra/formats/npy.h"
 #include "tangra/formats/npz.h"
@@ -22,6 +23,15 @@ namespace {
 using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t most_kept = std::size_t{64} << 20U;
+constexpr int kept_share = 32;  ///< of the budget, for what threads keep between sweeps
+constexpr const char* loaded_things = "the program, the network and the samples";
+/// Of the program itself: code that runs for the first time, stacks, arenas of threads.
+constexpr std::size_t still_to_come = std::size_t{2} << 20U;
+/// What is resident differs by so much from run to run: a figure that is told holds for the next one too.
+constexpr std::size_t uncertain = std::size_t{1} << 20U;
+
+/// The budget that holds so much beside what threads keep of it.
+std::size_t with_kept(std::size_t bytes) { return bytes / (kept_share - 1) * kept_share + kept_share; }
 
 double seconds_between(Clock::time_point from, Clock::time_point to) {
   return std::chrono::duration<double>(to - from).count();
@@ -106,7 +116,7 @@ Session::Session(const Resources& resources, const Caller& caller)
       context_{.pool = pool_, .memory = memory_, .progress = caller.progress, .cancelled = caller.cancelled},
       start_(Clock::now()),
       step_start_(start_) {
-  limit_kept_tensors(std::min(most_kept, memory_.budget() / 32 / static_cast<std::size_t>(pool_.size())));
+  limit_kept_tensors(std::min(most_kept, memory_.budget() / kept_share / static_cast<std::size_t>(pool_.size())));
   reserve_kept();
 }
 
@@ -115,15 +125,47 @@ void Session::reserve_kept() {
   kept_ = Reservation(memory_, kept_tensor_bytes() * static_cast<std::size_t>(pool_.size()), "memory that sweeps use again");
 }
 
-void Session::count_resident() {
-  if (!whole_process_) return;
+void Session::release_resident() {
   resident_ = Reservation();
   kept_ = Reservation();
   ::malloc_trim(0);  // what was freed is not to count
+}
+
+void Session::count_resident() {
+  if (!whole_process_) return;
+  release_resident();
   const std::size_t held = resident_memory();
   const std::size_t counted = memory_.in_use();
-  if (held > counted) resident_ = Reservation(memory_, held - counted, "the program, the network and the samples");
+  if (held > counted) resident_ = Reservation(memory_, held - counted, loaded_things);
   reserve_kept();
+}
+
+void Session::count_loaded() {
+  if (!whole_process_) return;
+  release_resident();
+  const std::size_t held = resident_memory();
+  const std::size_t counted = memory_.in_use();
+  const std::size_t loaded = held > counted ? held - counted : 0;
+  const std::size_t within = std::min(loaded, memory_.available());
+  over_ = loaded - within;
+  resident_ = Reservation(memory_, within, loaded_things);
+}
+
+void Session::require(const MemoryNeeds& needs, const std::string& cure) {
+  if (required_) return;
+  required_ = true;
+  count_loaded();  // what was made of the network since
+  kept_ = Reservation();
+  const std::size_t held = memory_.in_use() + over_ + (whole_process_ ? still_to_come : 0);
+  const std::size_t least = with_kept(held + needs.least());
+  if (memory_.budget() >= least) return reserve_kept();
+  // Far more is not asked for to be quick.
+  const std::size_t told = std::clamp(with_kept(held + needs.better()), least, least + least / 12) + (whole_process_ ? uncertain : 0);
+  throw Error(ErrorKind::memory,
+              {.what = "the memory budget is too small for " + (needs.what().empty() || over_ > 0 ? std::string(loaded_things) : needs.what()),
+               .where = "--memory", .got = "a budget of " + human_bytes(memory_.budget()),
+               .expected = "at least " + enough_bytes(told) + (with_kept(held + needs.better()) > told ? ", better " + enough_bytes(with_kept(held + needs.better())) : ""),
+               .cure = cure});
 }
 
 void Session::step(const std::string& name) {

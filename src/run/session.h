@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "tangra/base/context.h"
+#include "tangra/base/memory_needs.h"
 #include "tangra/run/result.h"
 #include "tangra/run/run.h"
 
@@ -18,6 +19,11 @@ class Session {
   /// Counts against the budget, where it is for the whole process, what that holds and nothing else accounts for: the
   /// program, the network, the samples. To be called when these are loaded, and again when some are gone. Throws Error(memory).
   void count_resident();
+  /// As count_resident(), behind the loading of what require() is to follow for: what does not fit is told there.
+  void count_loaded();
+  /// Says before the work begins whether all of it fits beside what is held, and if not what would do. Once it has been said
+  /// of a whole run it is not said anew of a part. Throws Error(memory).
+  void require(const MemoryNeeds& needs, const std::string& cure = {});
   /// Ends a step: the time since the last one ended counts for `name`.
   void step(const std::string& name);
   /// As step(), where the step of this name may have had parts before.
@@ -29,12 +35,15 @@ class Session {
 
  private:
   void reserve_kept();
+  void release_resident();
 
   ThreadPool pool_;
   MemoryLedger memory_;
   bool whole_process_;
   Reservation resident_;
   Reservation kept_;
+  std::size_t over_ = 0;  ///< what was loaded beyond the budget
+  bool required_ = false;
   Context context_;
   std::chrono::steady_clock::time_point start_;
   std::chrono::steady_clock::time_point step_start_;

@@ -23,6 +23,7 @@ VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller) {
   if (!data.n && !data.samples) data.at_most = default_samples;
   const Loaded loaded = load(spec.model, data);
   session.step("load");
+  session.count_loaded();
   if (loaded.graph->parameter_count() == 0) {
     throw Error(ErrorKind::input, {.what = "the network has no parameters to differentiate by", .where = spec.model.text,
                                    .got = {}, .expected = {}, .cure = {}});
@@ -33,6 +34,9 @@ VerifyRunResult run_verify(const VerifySpec& spec, const Caller& caller) {
   const verify::Problem problem =
       verify::problem_of(loaded.graph, samples_in<double>(loaded)->clone(), find_value(*loaded.graph, "output", "MODEL"),
                          kernel::parse_reduction(spec.reduce));
+  MemoryNeeds needs;
+  needs.use(verify::least_memory(problem), "the explicit Jacobian (take fewer samples)");
+  session.require(needs);
   VerifyRunResult result;
   result.model = loaded.model;
   result.data = loaded.summary;

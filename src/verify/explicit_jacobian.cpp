@@ -46,10 +46,28 @@ std::vector<Tensor<T>> explicit_jacobian(const Program<T>& program, const Proble
   return rows;
 }
 
+namespace {
+
+std::size_t jacobian_bytes(const Problem& problem) {
+  return static_cast<std::size_t>(problem.inputs.shape()[0] * problem.basis.rows()) *
+         static_cast<std::size_t>(problem.graph->parameter_count()) * sizeof(double);
+}
+
+}  // namespace
+
 Reservation reserve_jacobian(const Problem& problem, const Context& context) {
-  const auto entries = static_cast<std::size_t>(problem.inputs.shape()[0] * problem.basis.rows()) *
-                       static_cast<std::size_t>(problem.graph->parameter_count());
-  return {context.memory, entries * sizeof(double), "the explicit Jacobian (take fewer samples)"};
+  return {context.memory, jacobian_bytes(problem), "the explicit Jacobian (take fewer samples)"};
+}
+
+std::size_t least_memory(const Problem& problem) {
+  const Graph& graph = *problem.graph;
+  const auto parameters = static_cast<std::size_t>(graph.parameter_count());
+  const auto trainable = static_cast<std::size_t>(trainable_parameters(graph).size());
+  const auto side = static_cast<std::size_t>(problem.inputs.shape()[0] * problem.reduction.layout.full);
+  constexpr std::size_t methods = 4;
+  const std::size_t kernels = methods * (trainable + 1) * static_cast<std::size_t>(problem.reduction.layout.planes) * side * side;
+  // J in both types, its columns pushed forward and what a sweep makes of them; rounding is measured on a network next to this one: its parameters, and the same in both types as programs have them.
+  return 4 * jacobian_bytes(problem) + (3 * parameters + kernels) * sizeof(double);
 }
 
 Tensor<double> gram(const Tensor<double>& rows, const Problem& problem, const Context& context) {

@@ -5,6 +5,8 @@
 #include <memory>
 #include <optional>
 
+#include "tangra/base/error.h"
+#include "tangra/base/memory_needs.h"
 #include "tangra/differentiate/kernel_products.h"
 #include "tangra/kernel/assembly.h"
 #include "tangra/verify/sided_factors.h"
@@ -83,6 +85,7 @@ struct Frame {
   std::vector<Index> sizes;
   double divisor = 1;
   factors::SampleCounts counts = {};  ///< in the order of the whole run
+  bool at_once = false;               ///< no sweep is to be made anew for lack of memory
 };
 
 Frame frame_of(const Graph& graph, const kernel::LoweredReduction& reduction, Index rows, Index columns) {
@@ -113,7 +116,17 @@ Tensor<T> assembled(const Frame& frame, const factors::FactorSource<T>& rows,
   const Index height = rows.samples() * frame.layout.full;
   const Index width = (columns == nullptr ? rows : *columns).samples() * frame.layout.full;
   kernel::MemoryStore<T> store(1, {frame.layout.planes, height, width}, height, width);
-  kernel::assemble(assembly_of(frame, rows, columns), store, context);
+  const kernel::Assembly<T> assembly = assembly_of(frame, rows, columns);
+  if (frame.at_once) {
+    const kernel::AssemblyReport report = kernel::plan_assembly(assembly, context);
+    if (report.groups > 1 || report.passes > 1) {
+      const std::size_t wanted = context.memory.in_use() + kernel::least_memory(assembly, context).better;
+      throw Error(ErrorKind::memory, {.what = "the factors of a few samples do not fit together", .where = "--memory",
+                                      .got = "a budget of " + human_bytes(context.memory.budget()),
+                                      .expected = "at least " + enough_bytes(wanted), .cure = {}});
+    }
+  }
+  kernel::assemble(assembly, store, context);
   return std::move(store.part(0));
 }
 
@@ -210,9 +223,7 @@ Tensor<float> products(const Program<float>& program, ValueId of, const FewSampl
   Tensor<float> result(Shape{layout.planes, side * layout.full, width * layout.full});
   if (result.size() == 0) return result;
   const Graph& graph = program.graph();
-  const auto gradients = static_cast<std::size_t>(basis.rows() * graph.parameter_count()) * sizeof(float);
-  const Reservation memory(context.memory,
-                           gradients + static_cast<std::size_t>(side + 1) * rows.single_factors.bytes_per_sample(),
+  const Reservation memory(context.memory, differentiate::product_bytes(rows.single_factors, side, graph),
                            "the vector products of a few samples");
   // The columns stand behind the rows, so that a basis is asked for the samples of either.
   const Basis both = Basis::computed(
@@ -249,7 +260,8 @@ MeasuredError measure_error(const Program<float>& program, const Program<double>
                             const Context& context, const SecondSet* second, Index count) {
   const FewSamples rows(program, exact, inputs, of, basis, count, context);
   const auto columns = few_columns(program, exact, second, of, count, context);
-  const Frame frame = frame_of(program.graph(), reduction, inputs.shape()[0], second == nullptr ? 0 : second->inputs.shape()[0]);
+  Frame frame = frame_of(program.graph(), reduction, inputs.shape()[0], second == nullptr ? 0 : second->inputs.shape()[0]);
+  frame.at_once = count > 1;
   const auto wide = assembled<double>(frame, rows.double_factors, columns ? &columns->double_factors : nullptr, context);
   const auto single = assembled<float>(frame, rows.single_factors, columns ? &columns->single_factors : nullptr, context);
   return compared(program, exact, rows, columns.get(), of, single, wide, context);

@@ -32,7 +32,8 @@ struct SecondSet {
 /// way in float32, where every entry has the bits that it has in the whole kernel, and in float64 on the
 /// sides of the kinks on which the float32 run stands: a relu that float32 puts on the other side is no
 /// rounding error of the kernel; it is counted in near_kinks. `basis` has reduction.layout.directions() rows
-/// and is asked with the samples' own indices. Throws Error(memory) where that does not fit.
+/// and is asked with the samples' own indices. Throws Error(memory) where that does not fit, or where of
+/// several samples sweeps would have to be made again and again to fit: fewer are measured sooner.
 MeasuredError measure_error(const differentiate::Program<float>& program,
                             const differentiate::Program<double>& exact, const Tensor<float>& inputs,
                             ValueId of, const kernel::LoweredReduction& reduction,

@@ -108,6 +108,10 @@ struct VerifyResult {
   std::vector<std::string> notes;
 };
 
+/// Bytes that verify() takes at least, from shapes: the explicit Jacobian in float64, which all ways but `structured` hold, beside
+/// what they compare.
+std::size_t least_memory(const Problem& problem);
+
 /// Runs every method and compares every pair of them, for each trainable parameter and for their sum.
 /// Disagreement is a result, not an exception. Throws Error(input) for a problem that does not fit together
 /// and Error(memory) where the explicit Jacobian, N * R * P numbers, does not fit: take fewer samples.

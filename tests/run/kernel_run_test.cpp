@@ -258,7 +258,7 @@ TEST(RunKernel, MeasuresWithinTheMemoryOrSaysWhatItNeeds) {
   KernelSpec spec = spec_of("trace", 16);
   spec.model.text = "Chain(Conv((3, 3), 1 => 16, relu), Conv((3, 3), 16 => 16, relu), GlobalMeanPool(), flatten, Dense(16 => 10))";
   spec.data.source = "x";
-  spec.data.array = Array(test::random_tensor({16, 1, 12, 12}, 3));
+  spec.data.array = Array(test::random_tensor({16, 1, 40, 40}, 3));
   spec.data.n.reset();
   spec.precision = Precision::float32;
   spec.pairs = Pairs::self;

@@ -212,6 +212,7 @@ void show_plan(Section& section, const ReadRun& read) {
       {{"expected time", shown_seconds(number(fields, "/expected_seconds/total")),
         "from the rates of this machine"},
        {"kernel", shown_bytes(number(fields, "/kernel_bytes")), "of all parts"},
+       {"expected peak", shown_bytes(number(fields, "/expected_peak_bytes")), "memory of the whole process"},
        {"factors", shown_bytes(number(fields, "/factor_bytes")), "held at once, with the memory to work in"},
        {"multiply-adds", shown(number(fields, "/multiply_adds"), 4), "of all contractions"}});
   section.table({{"step"}, {"expected", true}},

@@ -55,9 +55,11 @@ void show_origin(Section& section, const Object& fields) {
 }
 
 void show_costs(Section& section, const Object& fields) {
-  if (!number(fields, "/seconds")) return;
+  // A plan keeps what it took itself apart from what it tells of the run.
+  const Object& took = fields.contains("planning") ? fields["planning"] : fields;
+  if (!number(took, "/seconds")) return;
   std::string steps;
-  for (const Object& step : list(fields, "/steps")) {
+  for (const Object& step : list(took, "/steps")) {
     if (number(step, "/seconds").value_or(0) > 0)
       steps +=
           (steps.empty() ? "" : ", ") + text(step, "/step") + " " + shown_seconds(number(step, "/seconds"));
@@ -66,11 +68,11 @@ void show_costs(Section& section, const Object& fields) {
   for (const Object& each : list(fields, "/data_fingerprints")) {
     if (each.is_string()) fingerprints += ", data " + each.get<std::string>();
   }
-  section.begin_details("How it was computed: " + shown_seconds(number(fields, "/seconds")) + ", " +
+  section.begin_details("How it was computed: " + shown_seconds(number(took, "/seconds")) + ", " +
                         text(fields, "/machine"));
-  section.facts({{"time", shown_seconds(number(fields, "/seconds"))},
+  section.facts({{"time", shown_seconds(number(took, "/seconds"))},
                  {"steps", steps},
-                 {"memory", shown_bytes(number(fields, "/peak_bytes")) + " at most, of a budget of " +
+                 {"memory", shown_bytes(number(took, "/peak_bytes")) + " at most, of a budget of " +
                                 shown_bytes(number(fields, "/memory_budget"))},
                  {"machine", text(fields, "/machine")},
                  {"threads", shown_count(number(fields, "/threads")) + ", " + text(fields, "/simd_target")},

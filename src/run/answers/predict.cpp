@@ -8,6 +8,7 @@
 #include "tangra/base/error.h"
 #include "tangra/formats/csv.h"
 #include "tangra/formats/npy.h"
+#include "tangra/run/kernel/needs.h"
 #include "tangra/run/kernel/network_kernel.h"
 #include "tangra/run/session.h"
 
@@ -43,11 +44,14 @@ class PredictRun {
     test_ = load_second(train_, spec_.test);
     const std::uint64_t model = fingerprint(*train_.graph);
     session_.step("load");
-    session_.count_resident();
+    session_.count_loaded();
     describe();
     make_targets();
+    const MemoryNeeds formed = needs_of_matrix(), products = needs_of_products();
+    const bool cheaper = may_apply() && spec_.solver != Solver::cholesky && products.least() < formed.least();
+    session_.require(spec_.solver == Solver::conjugate_gradients || cheaper ? products : formed);
     set_prior();
-    if (use_matrix()) {
+    if (use_matrix(formed)) {
       by_cholesky();
     } else {
       by_conjugate_gradients();
@@ -148,12 +152,59 @@ class PredictRun {
     return result_.labelled && test_.data.labels && !test_.data.labels->empty() ? &*test_.data.labels : nullptr;
   }
 
-  bool use_matrix() const {
+  /// Whether conjugate gradients could do what is asked for.
+  bool may_apply() const { return spec_.ridges.size() == 1 && spec_.ridges.front() > 0 && !spec_.variance; }
+
+  void add_targets(MemoryNeeds& needs) const {
+    const Index samples = train_.summary.samples + test_.summary.samples;
+    needs.hold(static_cast<std::size_t>(4 * samples * columns_) * sizeof(double) + lapack_bytes, "targets and predictions");
+    add_outputs(needs, train_, type_);
+  }
+
+  MemoryNeeds needs_of_matrix() {
+    MemoryNeeds needs;
+    add_targets(needs);
+    const KernelSpec own = kernel_spec(spec_.train);
+    KernelSpec between = kernel_spec(spec_.test);
+    between.data2 = spec_.train;
+    const std::size_t matrix = add_matrix(needs, kernel_job(own, train_, nullptr), type_, context_);
+    add_matrix(needs, kernel_job(between, test_, &train_), type_, context_);
+    if (spec_.ridges.size() > 1) {
+      needs.hold(matrix, "a copy of the kernel");
+      needs.use(matrix, "eigenvectors");
+      needs.give_back(matrix);
+    }
+    if (spec_.variance) {
+      KernelSpec self = kernel_spec(spec_.test);
+      self.pairs = Pairs::self;
+      needs.hold(add_kernel(needs, kernel_job(self, test_, nullptr), type_, Samples::shared, context_), "variances");
+      needs.use(static_cast<std::size_t>(result_.size * std::max<Index>(1024, outputs_)) * sizeof(double), "solves for variances");
+    }
+    return needs;
+  }
+
+  MemoryNeeds needs_of_products() {
+    MemoryNeeds needs;
+    add_targets(needs);
+    const KernelSpec own = kernel_spec(spec_.train);
+    KernelSpec between = kernel_spec(spec_.test);
+    between.data2 = spec_.train;
+    const std::size_t solver = analysis::conjugate_gradients_memory(result_.size, full_ ? 1 : columns_, {});
+    needs.hold(solver, "conjugate gradients");
+    add_operator(needs, kernel_job(own, train_, nullptr), type_, context_);
+    needs.give_back(solver);
+    add_operator(needs, kernel_job(between, test_, &train_), type_, context_);
+    return needs;
+  }
+
+  bool use_matrix(const MemoryNeeds& formed) const {
     if (spec_.solver != Solver::automatic) return spec_.solver == Solver::cholesky;
+    if (!may_apply()) return true;
+    if (formed.least() > context_.memory.available()) return false;
     const auto n = static_cast<double>(result_.size);
     const double m = n / static_cast<double>(train_.summary.samples) * static_cast<double>(test_.summary.samples);
     const double copies = spec_.ridges.size() > 1 ? 3 : 1.5;
-    return 8 * (copies * n * n + 1.5 * m * n) <= static_cast<double>(context_.memory.available()) || spec_.ridges.size() > 1;
+    return 8 * (copies * n * n + 1.5 * m * n) <= static_cast<double>(context_.memory.available());
   }
 
   /// The system's right-hand sides: [N, columns], or for the full kernel the same memory as one column.

@@ -10,6 +10,7 @@
 #include "tangra/formats/json_file.h"
 #include "tangra/kernel/kernel_file.h"
 #include "tangra/kernel/stored_operator.h"
+#include "tangra/run/kernel/needs.h"
 #include "tangra/run/kernel/network_kernel.h"
 #include "tangra/run/session.h"
 
@@ -19,6 +20,10 @@ namespace {
 /// Up to here all eigenvalues take no longer than the largest few.
 constexpr Index small_matrix = 1500;
 constexpr Index density_bins = 40;
+/// Random vectors of an estimate of the density, and steps from each; two are enough for a norm.
+constexpr Index probes = 16;
+constexpr Index density_steps = 50;
+constexpr Index norm_steps = 2;
 
 [[noreturn]] void contradiction(const char* what, const char* where, const char* cure) {
   throw Error(ErrorKind::usage, {.what = what, .where = where, .got = {}, .expected = {}, .cure = cure});
@@ -57,6 +62,9 @@ double measured_error_beside(const std::filesystem::path& kernel, const Shape& s
                                  .got = std::to_string(*error), .expected = "0 or more", .cure = {}});
 }
 
+/// What LAPACK works in for the eigenvalues alone of a matrix of this size: blocks of its rows.
+std::size_t eigenvalues_memory(Index n) { return static_cast<std::size_t>(n) * 320 * sizeof(double); }
+
 std::size_t square_bytes(Index n) { return static_cast<std::size_t>(n) * static_cast<std::size_t>(n) * sizeof(double); }
 
 class SpectrumRun {
@@ -87,11 +95,26 @@ class SpectrumRun {
     const Index n = take_shape(file.shape(), file.type());
     options_.errors.relative = measured_error_beside(path, file.shape(), result_.error_source);
     if (spec_.top > 0 && 2 * square_bytes(n) > context_.memory.available()) return of_pieces(file, n);
-    const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64 (--top K reads it in pieces)");
+    require_matrix(n, "the kernel in float64 (--top K reads it in pieces)");
+    const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64");
     auto entries = Tensor<double>::uninitialized(Shape{n, n});
     file.read_all(matrix(entries.data(), n, n), context_);
     session_.step("load");
     of_matrix(entries);
+  }
+
+  /// What of_matrix() takes at least.
+  void add_of_matrix(MemoryNeeds& needs, Index n) const {
+    needs.hold(lapack_bytes, "linear algebra");
+    if (lists_all(n)) needs.use(eigenvalues_memory(n), "eigenvalues", eigenvalues_memory(n) + 2 * square_bytes(n));
+    else needs.use(analysis::krylov_memory(n, {.count = spec_.top}), "eigenvalues");
+  }
+
+  void require_matrix(Index n, const std::string& what) {
+    MemoryNeeds needs;
+    needs.hold(square_bytes(n), what);
+    add_of_matrix(needs, n);
+    session_.require(needs);
   }
 
   void of_array() {
@@ -99,6 +122,7 @@ class SpectrumRun {
     const Index n = take_shape(kernel.shape(), kernel.type());
     options_.errors.relative = spec_.relative_error;
     result_.error_source = spec_.relative_error > 0 ? "as given" : "not given";
+    require_matrix(n, "the kernel in float64");
     const Reservation memory(context_.memory, square_bytes(n), "the kernel in float64");
     Tensor<double> entries = kernel.converted<double>();
     entries.reshape(Shape{n, n});
@@ -159,7 +183,7 @@ class SpectrumRun {
     labels_ = rows.data.labels;
     if (!labels_) result_.labels_note = "the samples have no labels";
     session_.step("load");
-    session_.count_resident();
+    session_.count_loaded();
     const Space asked = own.space;
     own.space = Space::samples;
     const KernelJob job = kernel_job(own, rows, nullptr);
@@ -179,12 +203,39 @@ class SpectrumRun {
     }
     const DType type = compute_type(own.precision, graph);
     result_.precision = name_of(type);
-    const bool fits = 2 * square_bytes(n) <= context_.memory.available();
-    if (spec_.without_matrix || (spec_.top > 0 && !fits && own.conjugate.empty())) return of_operator(job, type);
+    const MemoryNeeds products = needs_of_operator(job, type), formed = needs_of_matrix(job, type);
+    const bool may_apply = spec_.top > 0 && own.conjugate.empty();
+    session_.require(spec_.without_matrix || (may_apply && products.least() < formed.least()) ? products : formed,
+                     may_apply ? "" : "The largest eigenvalues alone (--top K) need no matrix");
+    const bool fits = std::max(2 * square_bytes(n), formed.least()) <= context_.memory.available();
+    if (spec_.without_matrix || (may_apply && !fits)) return of_operator(job, type);
     NetworkMatrix matrix = network_matrix(job, type, session_);
     options_.errors = matrix.errors;
     result_.error_source = matrix.result.measured_error ? "measured" : "not measured";
     of_matrix(matrix.entries);
+  }
+
+  MemoryNeeds needs_of_matrix(const KernelJob& job, DType type) const {
+    MemoryNeeds needs;
+    add_matrix(needs, job, type, context_);
+    const Index parameters = job.rows.graph->parameter_count();
+    add_of_matrix(needs, job.spec.space == Space::parameters ? parameters : kernel_size(job));
+    return needs;
+  }
+
+  MemoryNeeds needs_of_operator(const KernelJob& job, DType type) const {
+    if (!job.spec.conjugate.empty()) return {};
+    MemoryNeeds needs;
+    KernelSpec self = job.spec;
+    self.pairs = Pairs::self;
+    Loaded rows = job.rows;
+    needs.give_back(add_kernel(needs, kernel_job(self, rows, nullptr), type, Samples::shared, context_));
+    const Index n = kernel_size(job);
+    const std::size_t pairs = analysis::krylov_memory(n, {.count = spec_.top});
+    needs.hold(pairs, "eigenvectors");
+    needs.use(analysis::density_memory(n, {.probes = probes, .steps = spec_.density ? density_steps : norm_steps}), "a density estimate");
+    add_operator(needs, job, type, context_);
+    return needs;
   }
 
   /// J^T J in place of J J^T, and the zeros that it lacks. In float64 unless something else was asked for: its entries
@@ -200,6 +251,7 @@ class SpectrumRun {
       options_.null_spaces = {{.dimension = parameters - n,
                                .reason = "J^T J has " + std::to_string(parameters) + " rows and rank " + std::to_string(n) + " at most"}};
     }
+    session_.require(needs_of_matrix(job, type));
     NetworkMatrix matrix = network_matrix(job, type, session_);
     options_.errors = matrix.errors;
     if (matrix.result.measured_error) result_.error_source = "measured on the sum of a few samples";
@@ -226,7 +278,7 @@ class SpectrumRun {
       return;
     }
     const bool keeps_copy = labels_.has_value();  // LAPACK destroys K
-    const std::size_t needed = square_bytes(n) * (keeps_copy ? 3 : 2);
+    const std::size_t needed = square_bytes(n) * (keeps_copy ? 3 : 2) + eigenvalues_memory(n) + lapack_bytes;
     options_.residuals = spec_.residuals && needed <= context_.memory.available();
     options_.vectors = options_.vectors && options_.residuals;
     Tensor<double> kept;
@@ -248,6 +300,7 @@ class SpectrumRun {
   void of_operator(const KernelJob& job, DType type) {
     result_.stored = false;
     const double trace = network_trace(job, type, session_, options_.errors);
+    session_.count_resident();
     const std::unique_ptr<NetworkOperator> held = network_operator(job, type, context_);
     const linalg::LinearOperator& k = held->get();
     session_.step("factors");
@@ -258,7 +311,7 @@ class SpectrumRun {
     options_.vectors = true;
     analysis::Eigenpairs pairs = analysis::largest_eigenpairs(k, options_.krylov, context_);
     session_.step("eigenvalues");
-    const analysis::SpectralDensity density = density_of(k, pairs.values, pairs.vectors, spec_.density ? 50 : 2);
+    const analysis::SpectralDensity density = density_of(k, pairs.values, pairs.vectors, spec_.density ? density_steps : norm_steps);
     session_.step("density");
     const analysis::Estimate squares = density.sum([](double value) { return value * value; });
     const double frobenius = std::sqrt(std::max(0.0, squares.value));
@@ -274,7 +327,7 @@ class SpectrumRun {
   analysis::SpectralDensity density_of(const linalg::LinearOperator& k, const std::vector<double>& values,
                                        const Tensor<double>& vectors, Index steps) const {
     const Index known = vectors.size() == 0 ? 0 : static_cast<Index>(values.size());
-    analysis::DensityOptions options{.probes = 16, .steps = steps};
+    analysis::DensityOptions options{.probes = probes, .steps = steps};
     if (known > 0) {
       options.known_values = values;
       options.known_vectors = matrix<const double>(vectors.data(), known, k.rows());

@@ -11,8 +11,10 @@
 #include "tangra/run/kernel/expected.h"
 #include "tangra/run/kernel/job.h"
 #include "tangra/run/kernel/measure.h"
+#include "tangra/run/kernel/needs.h"
 #include "tangra/run/kernel/observed.h"
 #include "tangra/run/kernel/rates.h"
+#include "tangra/run/memory.h"
 
 namespace tangra::run {
 namespace {
@@ -27,9 +29,11 @@ class Computation {
         context_(session.context()),
         result_(result),
         graph_(*job.rows.graph),
-        program_(job.rows.graph, context_),
-        rows_(taken_inputs<T>(job.rows, session)) {
+        program_(job.rows.graph, context_) {
+    require_memory();
+    rows_ = taken_inputs<T>(job.rows, session);
     if (job.columns != nullptr) columns_ = taken_inputs<T>(*job.columns, session);
+    scratch_ = Reservation(context_.memory, scratch_bytes(graph_, sizeof(T), context_), "what threads keep of products");
     parts_ = kernel::divide(graph_, job.spec.by == By::total   ? kernel::PartsBy::total
                                     : job.spec.by == By::layer ? kernel::PartsBy::layer
                                                                : kernel::PartsBy::parameter);
@@ -49,22 +53,35 @@ class Computation {
     result_.shape = job_.lowered.kernel_shape(row_count(), column_count());
     result_.axes = job_.lowered.kernel_axes();
     Prediction predicted;
-    predicted.kernel_bytes =
-        static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts_.count());
+    predicted.kernel_bytes = kernel_bytes(job_, sizeof(T));
     Reservation memory;
-    if (job_.spec.out.empty() || extension_of(job_.spec.out) == ".npz") {
-      memory = room_for_kernel(predicted.kernel_bytes, parts_.count());
-    }
+    const bool in_memory = job_.spec.out.empty() || extension_of(job_.spec.out) == ".npz";
+    if (in_memory) memory = Reservation(context_.memory, predicted.kernel_bytes, "the kernel");
+    held_ = resident_memory() + (in_memory ? predicted.kernel_bytes : 0);
     const kernel::AssemblyReport report = kernel::plan_assembly(assembly, context_);
     const linalg::Rates machine = rates(context_);
     describe(report, parts_, machine);
     result_.expected = expected_steps(assembly, report, std::optional(machine));
     predicted.tiles = report.tiles;
     predicted.factor_bytes = report.factor_bytes;
+    predicted.peak_bytes = held_ + report.factor_bytes;
     predicted.multiply_adds_rate = rate_of(machine);
     predicted.contraction_seconds = *result_.expected.back().seconds;
-    predicted.write_seconds = static_cast<double>(predicted.kernel_bytes) / machine.written_bytes;
-    predicted.factor_seconds = seconds_per_sample(rows) * swept_samples(report.groups) * static_cast<double>(report.passes);
+    predicted.written_to = "memory";
+    predicted.write_rate = machine.written_bytes;
+    if (!in_memory) {
+      const std::filesystem::path folder = std::filesystem::absolute(job_.spec.out).parent_path();
+      if (const auto rate = disk_rate(folder)) {
+        predicted.written_to = folder.string();
+        predicted.write_rate = *rate;
+      }
+    }
+    const auto blocks = static_cast<double>((row_count() + report.block_samples - 1) / std::max<Index>(1, report.block_samples));
+    const bool lower = extension_of(job_.spec.out) == ".zarr" && job_.columns == nullptr && job_.spec.triangle != Triangle::full;
+    const double share = lower && blocks > 0 ? static_cast<double>(report.tiles) / (blocks * blocks) : 1;
+    predicted.write_seconds = share * static_cast<double>(predicted.kernel_bytes) / predicted.write_rate;
+    predicted.factor_seconds = seconds_per_sample(rows) * swept_samples(report.groups) * static_cast<double>(report.passes) +
+                               *result_.expected[2].seconds;
     return predicted;
   }
 
@@ -114,6 +131,14 @@ class Computation {
     finish();
   }
 
+  /// Says at once what would not fit later; where it is a part of a longer run that has been said already.
+  void require_memory() {
+    MemoryNeeds needs;
+    const bool in_memory = add_kernel<T>(needs, job_, program_, Samples::given_back, context_) > 0;
+    const bool has_file_form = job_.spec.pairs == Pairs::all && job_.spec.space == Space::samples && job_.spec.method != Method::product;
+    session_.require(needs, in_memory && has_file_form ? "A .zarr or .npy file (-o K.zarr) is written piece by piece and not held in memory" : "");
+  }
+
   static double rate_of(const linalg::Rates& rates) {
     return std::is_same_v<T, float> ? rates.float32_multiply_adds : rates.float64_multiply_adds;
   }
@@ -125,19 +150,26 @@ class Computation {
     return n1 + static_cast<double>(column_count()) * static_cast<double>(std::max<Index>(1, groups));
   }
 
-  /// Seconds that the pool takes for the factors of one sample, measured on a few.
+  /// Seconds that the pool takes for the sweeps of one sample: the median of some rounds, each of as many samples as a sweep
+  /// of the run has, in half a second where the network lets it.
   double seconds_per_sample(const differentiate::NetworkFactors<T>& source) const {
-    constexpr Index enough = 64;
-    const Index count = std::min({row_count(), source.samples_at_once(), enough});
+    constexpr std::size_t rounds = 7;
+    constexpr double enough = 0.5;
+    const Index count = std::min({row_count(), source.samples_at_once(), std::max<Index>(1, result_.block_samples)});
     if (count == 0) return 0;
     const factors::TermSink<T> drop = [](const factors::Term<T>&) {};
-    double seconds = 0;
-    for (int round = 0; round < 2; ++round) {  // the first one touches memory
+    std::vector<double> seconds;
+    double spent = 0;
+    while (seconds.size() <= rounds && (spent < enough || seconds.size() < 2)) {
       const auto start = std::chrono::steady_clock::now();
       context_.pool.parallel_for(context_.pool.size(), [&](Index, int) { source.sweep(0, count, drop); });
-      seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+      seconds.push_back(std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count());
+      spent += seconds.back();
     }
-    return seconds / static_cast<double>(count * context_.pool.size());
+    seconds.erase(seconds.begin());  // it touches memory
+    const auto middle = seconds.begin() + static_cast<std::ptrdiff_t>(seconds.size() / 2);
+    std::ranges::nth_element(seconds, middle);
+    return *middle / static_cast<double>(count * context_.pool.size());
   }
 
   Index row_count() const { return rows_->shape()[0]; }
@@ -177,18 +209,21 @@ class Computation {
     const Index height = row_count() * assembly.layout.full;
     const Index width = column_count() * assembly.layout.full;
     Reservation memory;
+    std::size_t memory_bytes = 0;  ///< of the kernel
     std::optional<kernel::MemoryStore<T>> stored;
     file_ = open_file(assembly, parts, height, width);
     if (file_ == nullptr) {
-      const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts.count());
-      memory = room_for_kernel(bytes, parts.count());
+      memory_bytes = kernel_bytes(job_, sizeof(T));
+      memory = Reservation(context_.memory, memory_bytes, "the kernel");
       stored.emplace(parts.count(), result_.shape, height, width);
     }
     kernel::TileStore<T>& store = stored ? static_cast<kernel::TileStore<T>&>(*stored) : *file_;
     Observed<T> observed(&store, parts.count(), assembly.layout.planes, height, width,
                          zarr_ == nullptr ? std::string() : job_.spec.out);
     const Reservation kept(context_.memory, observed.bytes(), "the kernel's diagonals");
+    held_ = resident_memory() + memory_bytes;
     const kernel::AssemblyReport report = assembled(assembly, observed);
+    result_.expected_peak_bytes = held_ + report.factor_bytes;
     session_.add_step("factors", report.factor_seconds);
     session_.add_step("contraction", report.contract_seconds);
     const auto known = known_rates(report);
@@ -216,16 +251,6 @@ class Computation {
     auto store = std::make_unique<kernel::ZarrStore<T>>(std::move(kernel));
     zarr_ = store.get();
     return store;
-  }
-
-  Reservation room_for_kernel(std::size_t bytes, int parts) const {
-    if (bytes > context_.memory.available()) {
-      throw Error(ErrorKind::memory, {.what = "the memory budget is too small for the kernel, " + std::to_string(parts) + " x " + to_string(result_.shape),
-                                      .where = "--memory", .got = "a budget of " + human_bytes(context_.memory.budget()),
-                                      .expected = "at least " + human_bytes(context_.memory.in_use() + bytes),
-                                      .cure = "Write it to a .zarr or .npy file (-o K.zarr), which is not held in memory"});
-    }
-    return Reservation(context_.memory, bytes, "the kernel");
   }
 
   kernel::AssemblyReport assembled(kernel::Assembly<T> assembly, Observed<T>& store) {
@@ -273,6 +298,7 @@ class Computation {
 
   void self(const kernel::Assembly<T>& assembly) {
     std::vector<Tensor<T>> results;
+    const Reservation memory(context_.memory, kernel_bytes(job_, sizeof(T)), "the kernel");
     const kernel::AssemblyReport report = kernel::assemble_self(assembly, results, context_);
     session_.step("contraction");
     describe(report, parts_, kept_rates(context_));
@@ -310,15 +336,17 @@ class Computation {
   /// Columns one sample at a time; see differentiate::KernelProducts.
   void products() {
     result_.method = "product";
-    const differentiate::KernelProducts<T> product(program_, *rows_, job_.of, job_.seeds(), context_);
     const factors::RowLayout layout = job_.lowered.layout;
     result_.shape = job_.lowered.kernel_shape(row_count(), column_count());
     result_.axes = job_.lowered.kernel_axes();
     result_.parts = parts_.names;
     if (parts_.with_total) result_.parts.emplace_back("total");
     const Index width = column_count() * layout.full;
-    const auto bytes = static_cast<std::size_t>(result_.shape.elements()) * sizeof(T) * static_cast<std::size_t>(parts_.count());
-    const Reservation memory(context_.memory, bytes, "the kernel");
+    const Reservation memory(context_.memory, kernel_bytes(job_, sizeof(T)), "the kernel");
+    const differentiate::NetworkFactors<T> source(program_, *rows_, job_.of, job_.seeds(), context_);
+    const Reservation sweeps(context_.memory, differentiate::product_bytes(source, row_count(), graph_),
+                             "the vector products of all rows");
+    const differentiate::KernelProducts<T> product(program_, *rows_, job_.of, job_.seeds(), context_);
     std::vector<Tensor<T>> parts;
     for (int part = 0; part < parts_.count(); ++part) parts.emplace_back(result_.shape);
     for (Index j = 0; j < column_count(); ++j) {
@@ -363,6 +391,8 @@ class Computation {
   differentiate::Program<T> program_;
   SharedSamples<T> rows_;
   SharedSamples<T> columns_;
+  Reservation scratch_;
+  std::size_t held_ = 0;  ///< before the tiles begin, with the kernel where it is in memory
   kernel::Parts parts_;
   std::vector<Index> sizes_;
   std::unique_ptr<kernel::TileStore<T>> file_;  ///< the kernel's file until it is complete

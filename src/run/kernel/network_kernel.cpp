@@ -5,6 +5,7 @@
 #include "tangra/base/error.h"
 #include "tangra/differentiate/network_factors.h"
 #include "tangra/kernel/kernel_operator.h"
+#include "tangra/run/kernel/needs.h"
 
 namespace tangra::run {
 namespace {
@@ -15,6 +16,7 @@ class TypedOperator final : public NetworkOperator {
   TypedOperator(const KernelJob& job, const Context& context)
       : program_(job.rows.graph, context),
         inputs_(samples_in<T>(job.rows)),
+        scratch_(context.memory, scratch_bytes(*job.rows.graph, sizeof(T), context) + lapack_bytes, "what threads keep of products"),
         rows_(program_, *inputs_, job.of, job.seeds(), context) {
     if (job.columns != nullptr) {
       other_inputs_ = samples_in<T>(*job.columns);
@@ -31,6 +33,7 @@ class TypedOperator final : public NetworkOperator {
   differentiate::Program<T> program_;
   SharedSamples<T> inputs_;
   SharedSamples<T> other_inputs_;
+  Reservation scratch_;
   differentiate::NetworkFactors<T> rows_;
   std::optional<differentiate::NetworkFactors<T>> columns_;
   std::optional<kernel::KernelOperator<T>> operator_;
@@ -38,7 +41,7 @@ class TypedOperator final : public NetworkOperator {
 
 template <class T>
 Tensor<double> outputs_in(const Loaded& loaded, ValueId of, const Context& context) {
-  constexpr Index block = 256;
+  constexpr Index block = outputs_block;
   const differentiate::Program<T> program(loaded.graph, context);
   const SharedSamples<T> shared = samples_in<T>(loaded);
   const Tensor<T>& inputs = *shared;

@@ -34,6 +34,8 @@ double network_trace(const KernelJob& job, DType type, Session& session, analysi
 /// The kernel of each sample with itself, in float64: job.spec.pairs must be self.
 Tensor<double> network_self(const KernelJob& job, DType type, Session& session);
 
+/// Samples whose outputs are computed at a time.
+inline constexpr Index outputs_block = 256;
 /// The outputs of a network: [N, O] in float64, computed in `type`.
 Tensor<double> network_outputs(const Loaded& loaded, ValueId of, DType type, const Context& context);
 

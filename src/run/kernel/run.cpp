@@ -154,7 +154,7 @@ KernelResult run_kernel(const KernelSpec& spec, const Caller& caller) {
   std::optional<Loaded> columns;
   if (spec.data2) columns = load_second(rows, *spec.data2);
   session.step("load");
-  session.count_resident();
+  session.count_loaded();
 
   const Graph& graph = *rows.graph;
   const KernelJob job = kernel_job(spec, rows, columns ? &*columns : nullptr);
@@ -187,7 +187,7 @@ PlanResult run_plan(const KernelSpec& spec, const Caller& caller) {
   std::optional<Loaded> columns;
   if (spec.data2) columns = load_second(rows, *spec.data2);
   session.step("load");
-  session.count_resident();
+  session.count_loaded();
   const KernelJob job = kernel_job(spec, rows, columns ? &*columns : nullptr);
   PlanResult result{.kernel = described(job), .predicted = {}};
   const bool wide = compute_type(spec.precision, *rows.graph) == DType::float64;
