@@ -29,7 +29,7 @@ void add_outputs(MemoryNeeds& needs, const Loaded& loaded, DType type);
 std::size_t scratch_bytes(const Graph& graph, std::size_t entry, const Context& context);
 
 /// What LAPACK and the library below it keep and work in beside the matrices.
-inline constexpr std::size_t lapack_bytes = std::size_t{4} << 20U;
+inline constexpr std::size_t lapack_bytes = std::size_t{6} << 20U;
 
 /// Bytes of a kernel's arrays, all parts together.
 std::size_t kernel_bytes(const KernelJob& job, std::size_t entry);
