@@ -187,6 +187,7 @@ std::string json(const run::PlanResult& result) {
   object["groups"] = kernel.groups;
   object["tiles"] = predicted.tiles;
   object["kernel_bytes"] = predicted.kernel_bytes;
+  object["stored_bytes"] = predicted.stored_bytes;
   object["factor_bytes"] = predicted.factor_bytes;
   object["expected_seconds"] = {{"factors", predicted.factor_seconds},
                                 {"contraction", predicted.contraction_seconds},

@@ -248,12 +248,16 @@ std::string terminal(const run::PlanResult& result, const TerminalStyle& style) 
   page.heading("Expected");
   show_steps(page, kernel);
   page.field("time", duration(predicted.seconds()) + " (factors " + duration(predicted.factor_seconds) +
-                         " by the sweeps of a few samples, contraction " + duration(predicted.contraction_seconds) + ", writing " +
-                         duration(predicted.write_seconds) + " at " + human_bytes(static_cast<std::size_t>(predicted.write_rate)) + " a second, measured " +
+                         " by the sweeps of a few samples, contraction " + duration(predicted.contraction_seconds) +
+                         (predicted.written_to == "memory" ? ", writing " : ", beside it writing ") +
+                         duration(predicted.write_seconds) + " at " +
+                         human_bytes(static_cast<std::size_t>(predicted.write_rate)) + " a second, measured " +
                          (predicted.written_to == "memory" ? "in memory" : "at " + predicted.written_to) + ")");
   page.field("rate", significant(predicted.multiply_adds_rate, 3) + " multiply-adds a second, " +
                          plural(kernel.provenance.threads, "thread"));
-  page.field("K", human_bytes(predicted.kernel_bytes) + " in " + plural(predicted.tiles, "tile") +
+  page.field("K", human_bytes(predicted.stored_bytes) +
+                      (predicted.stored_bytes < predicted.kernel_bytes ? " of its lower triangle" : "") + " in " +
+                      plural(predicted.tiles, "tile") +
                       (kernel.out.empty() || kernel.out.ends_with(".npz") ? ", in memory" : ", on disk"));
   page.field("peak memory", human_bytes(predicted.peak_bytes) + " of the process, of them " + human_bytes(predicted.factor_bytes) +
                                 " for factors and work; the budget is " + human_bytes(kernel.provenance.memory_budget));

@@ -1,4 +1,5 @@
 #pragma once
+#include <algorithm>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -118,15 +119,19 @@ struct ExpectedStep {
 struct Prediction {
   double factor_seconds = 0;       ///< sweeps, of all samples and as often as the groups ask for
   double contraction_seconds = 0;
-  double write_seconds = 0;        ///< of the kernel, at write_rate
+  double write_seconds = 0;        ///< of stored_bytes, at write_rate
   double write_rate = 0;           ///< bytes in a second
   std::string written_to;          ///< "memory", or the folder on whose disk the rate was measured
   double multiply_adds_rate = 0;   ///< in a second, of all threads
   std::size_t kernel_bytes = 0;    ///< of all parts
+  std::size_t stored_bytes = 0;    ///< of them, what is kept in memory or on the disk: perhaps one triangle
   std::size_t factor_bytes = 0;    ///< held at once, with the memory to work in
   std::size_t peak_bytes = 0;      ///< of the whole process, the kernel included where it is in memory
   Index tiles = 0;
-  double seconds() const { return factor_seconds + contraction_seconds + write_seconds; }
+  /// A disk works beside the contraction, memory does not.
+  double seconds() const {
+    return factor_seconds + (written_to == "memory" ? contraction_seconds + write_seconds : std::max(contraction_seconds, write_seconds));
+  }
 };
 
 /// What can be said of a kernel without its eigenvalues.

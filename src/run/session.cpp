@@ -25,10 +25,11 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t most_kept = std::size_t{64} << 20U;
 constexpr int kept_share = 32;  ///< of the budget, for what threads keep between sweeps
 constexpr const char* loaded_things = "the program, the network and the samples";
-/// Of the program itself: code that runs for the first time, stacks, arenas of threads.
-constexpr std::size_t still_to_come = std::size_t{2} << 20U;
+/// Of the program itself: code that runs for the first time, stacks, arenas of threads, small things that nobody counts. Kept free
+/// for the whole run, half of it from the next count of what is resident on.
+constexpr std::size_t still_to_come = std::size_t{5} << 20U;
 /// What is resident differs by so much from run to run: a figure that is told holds for the next one too.
-constexpr std::size_t uncertain = std::size_t{1} << 20U;
+constexpr std::size_t uncertain = std::size_t{2} << 20U;
 
 /// The budget that holds so much beside what threads keep of it.
 std::size_t with_kept(std::size_t bytes) { return bytes / (kept_share - 1) * kept_share + kept_share; }
@@ -134,9 +135,11 @@ void Session::release_resident() {
 void Session::count_resident() {
   if (!whole_process_) return;
   release_resident();
+  program_ = Reservation();
   const std::size_t held = resident_memory();
   const std::size_t counted = memory_.in_use();
   if (held > counted) resident_ = Reservation(memory_, held - counted, loaded_things);
+  if (required_) program_ = Reservation(memory_, std::min(still_to_come / 2, memory_.available()), loaded_things);
   reserve_kept();
 }
 
@@ -158,7 +161,10 @@ void Session::require(const MemoryNeeds& needs, const std::string& cure) {
   kept_ = Reservation();
   const std::size_t held = memory_.in_use() + over_ + (whole_process_ ? still_to_come : 0);
   const std::size_t least = with_kept(held + needs.least());
-  if (memory_.budget() >= least) return reserve_kept();
+  if (memory_.budget() >= least) {
+    if (whole_process_) program_ = Reservation(memory_, std::min(still_to_come, memory_.available()), loaded_things);
+    return reserve_kept();
+  }
   // Far more is not asked for to be quick.
   const std::size_t told = std::clamp(with_kept(held + needs.better()), least, least + least / 12) + (whole_process_ ? uncertain : 0);
   throw Error(ErrorKind::memory,

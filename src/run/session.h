@@ -41,6 +41,7 @@ class Session {
   MemoryLedger memory_;
   bool whole_process_;
   Reservation resident_;
+  Reservation program_;  ///< what it will still take that nobody counts
   Reservation kept_;
   std::size_t over_ = 0;  ///< what was loaded beyond the budget
   bool required_ = false;

@@ -309,7 +309,7 @@ TEST(ZarrStore, AFolderOfSomethingElseIsLeftAlone) {
   foreign.commit();
   ZarrKernel kernel = one.kernel_at(folder / "K.zarr");
   kernel.resume = true;
-  EXPECT_NE(std::string(test::error_of([&] { ZarrStore<float>{kernel}; }).what()).find("model unknown"), std::string::npos);
+  EXPECT_NE(std::string(test::error_of([&] { ZarrStore<float>{kernel}; }).what()).find("which kernel it holds"), std::string::npos);
 }
 
 TEST(ZarrStore, AnEmptyFolderAndNoFolderAreNothingToGoOnWith) {

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <filesystem>
 
 #include "support/support.h"
 #include "tangra/run/run.h"
@@ -44,6 +45,26 @@ TEST(RunPlan, IsThePlanOfTheRun) {
     for (std::size_t k = 0; k < 4; ++k) EXPECT_EQ(done.expected[k].multiply_adds, planned.kernel.expected[k].multiply_adds);
     EXPECT_TRUE(planned.kernel.arrays.empty());
   }
+}
+
+TEST(RunPlan, OfATriangleOnTheDiskCountsWhatIsWrittenThere) {
+  const test::TemporaryFolder folder;
+  run::KernelSpec spec = spec_of("trace");
+  spec.block_samples = 20;
+  const run::Prediction in_memory = run::run_plan(spec).predicted;
+  EXPECT_EQ(in_memory.stored_bytes, in_memory.kernel_bytes);
+  EXPECT_EQ(in_memory.seconds(), in_memory.factor_seconds + in_memory.contraction_seconds + in_memory.write_seconds);
+  spec.out = (folder / "K.zarr").string();
+  const run::Prediction planned = run::run_plan(spec).predicted;
+  run::run_kernel(spec);
+  std::uintmax_t chunks = 0, bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(folder / "K.zarr" / "c")) {
+    if (entry.is_regular_file()) chunks += 1, bytes += entry.file_size();
+  }
+  EXPECT_EQ(chunks, 6U);  // of 9
+  EXPECT_EQ(planned.stored_bytes, bytes - 4 * chunks);  // checksums aside
+  if (planned.written_to == "memory") GTEST_SKIP() << "the disk's rate cannot be measured here";
+  EXPECT_EQ(planned.seconds(), planned.factor_seconds + std::max(planned.contraction_seconds, planned.write_seconds));
 }
 
 run::KernelSpec pictures(const std::string& reduce) {

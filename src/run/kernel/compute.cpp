@@ -79,7 +79,8 @@ class Computation {
     const auto blocks = static_cast<double>((row_count() + report.block_samples - 1) / std::max<Index>(1, report.block_samples));
     const bool lower = extension_of(job_.spec.out) == ".zarr" && job_.columns == nullptr && job_.spec.triangle != Triangle::full;
     const double share = lower && blocks > 0 ? static_cast<double>(report.tiles) / (blocks * blocks) : 1;
-    predicted.write_seconds = share * static_cast<double>(predicted.kernel_bytes) / predicted.write_rate;
+    predicted.stored_bytes = static_cast<std::size_t>(share * static_cast<double>(predicted.kernel_bytes));
+    predicted.write_seconds = static_cast<double>(predicted.stored_bytes) / predicted.write_rate;
     predicted.factor_seconds = seconds_per_sample(rows) * swept_samples(report.groups) * static_cast<double>(report.passes) +
                                *result_.expected[2].seconds;
     return predicted;
