@@ -26,7 +26,7 @@ constexpr std::size_t most_kept = std::size_t{64} << 20U;
 constexpr int kept_share = 32;  ///< of the budget, for what threads keep between sweeps
 constexpr const char* loaded_things = "the program, the network and the samples";
 /// Of the program itself: code that runs for the first time, stacks, arenas of threads, small things that nobody counts. Kept free
-/// for the whole run, half of it from the next count of what is resident on.
+/// for the whole run, three quarters of it from the next count of what is resident on.
 constexpr std::size_t still_to_come = std::size_t{5} << 20U;
 /// What is resident differs by so much from run to run: a figure that is told holds for the next one too.
 constexpr std::size_t uncertain = std::size_t{2} << 20U;
@@ -139,7 +139,7 @@ void Session::count_resident() {
   const std::size_t held = resident_memory();
   const std::size_t counted = memory_.in_use();
   if (held > counted) resident_ = Reservation(memory_, held - counted, loaded_things);
-  if (required_) program_ = Reservation(memory_, std::min(still_to_come / 2, memory_.available()), loaded_things);
+  if (required_) program_ = Reservation(memory_, std::min(still_to_come / 4 * 3, memory_.available()), loaded_things);
   reserve_kept();
 }
 
