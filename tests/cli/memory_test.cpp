@@ -120,8 +120,8 @@ TEST(Memory, WhatIsFreedIsGivenBack) {
       "Chain(Conv((3, 3), 1 => 32, relu, pad = 1), Conv((3, 3), 32 => 32, relu, pad = 1), Conv((3, 3), 32 => 64, relu, pad = 1), flatten, Dense(4096 => 10))";
   const std::vector<Arguments> choices = {
       {"kernel", "Chain(Dense(64 => 20, tanh), Dense(20 => 10))", "digits", "--n", "1797", "--reduce", "full", "--space", "parameters", "--memory", "48MiB"},
-      {"kernel", wide, "digits", "--n", "200", "--reduce", "sum", "--pairs", "self", "--threads", "1", "--memory", "80MiB"},
-      {"kernel", wide, "digits", "--n", "600", "--conjugate", "1", "--threads", "1", "--memory", "64MiB"}};
+      {"kernel", wide, "digits", "--n", "200", "--reduce", "sum", "--pairs", "self", "--threads", "1", "--memory", "38MiB"},
+      {"kernel", wide, "digits", "--n", "600", "--conjugate", "1", "--threads", "1", "--memory", "38MiB"}};
   for (Arguments arguments : choices) {
     arguments.emplace_back("--json");
     const Outcome done = tangra(arguments);
