@@ -109,8 +109,11 @@ std::size_t Program<T>::bytes_computed() const {
 
 template <class T>
 void Program<T>::evaluate_batch_free(const Context& context) {
-  // Refused before it is made; whoever made the program counts what it holds then.
-  const Reservation all(context.memory, bytes_computed(), "what the network computes of its parameters alone");
+  // Refused before it is made; whoever made the program counts what it holds then, and tells of a budget that is too small
+  // for the process itself what is enough for all of the work: a little is not worth a refusal that cannot.
+  constexpr std::size_t little = std::size_t{1} << 20U;
+  const std::size_t bytes = bytes_computed();
+  const Reservation all = bytes > little ? Reservation(context.memory, bytes, "what the network computes of its parameters alone") : Reservation();
   for (std::size_t n = 0; n < graph_->nodes.size(); ++n) {
     const Node& node = graph_->nodes[n];
     if (!is_batch_free(node.outputs.front())) continue;

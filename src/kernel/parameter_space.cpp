@@ -42,22 +42,20 @@ std::vector<Slice> slices_of(const Assembly<T>& assembly, const std::vector<Inde
   return slices;
 }
 
-/// [rows, count] of a block.
+/// jacobian [rows, count] of a block; `own` has room for the rows of any one parameter.
 template <class T>
-Tensor<T> explicit_rows(const FactorBlock<T>& block, const std::vector<Slice>& slices, Index count, const Context& context) {
-  const Index rows = block.samples * block.directions;
-  Tensor<T> jacobian(Shape{rows, count});
+void explicit_rows(const FactorBlock<T>& block, const std::vector<Slice>& slices, const Context& context, Tensor<T>& own,
+                   MatrixView<T> jacobian) {
   Index first = 0;
   for (const Slice& slice : slices) {
-    Tensor<T> own(Shape{rows, slice.size});
+    std::fill_n(own.data(), jacobian.rows * slice.size, T(0));
     factors::add_dense(block, slice.parameter, own.data(), slice.size, context);
-    for (Index r = 0; r < rows; ++r) {
-      T* to = jacobian.data() + r * count + first;
+    for (Index r = 0; r < jacobian.rows; ++r) {
+      T* to = &jacobian(r, first);
       for (const Index entry : slice.entries) *to++ = own[r * slice.size + entry];
     }
     first += static_cast<Index>(slice.entries.size());
   }
-  return jacobian;
 }
 
 constexpr Index block_samples = 64;
@@ -107,12 +105,16 @@ Tensor<T> assemble_parameter_space(const Assembly<T>& assembly, const Context& c
   const Reservation kernel(context.memory, square_bytes(count, sizeof(T)), "the kernel in parameter space, P x P with P = " + std::to_string(count));
   Tensor<T> result(Shape{count, count});
   const Reservation rows_memory(context.memory, block_bytes(source, counts, source.samples()), "explicit rows of a block of samples");
+  // Made once: where memory that is large and memory that is small come and go block by block, the heap grows between them.
+  const Index most_rows = std::min(block_samples, source.samples()) * source.directions();
+  Tensor<T> jacobian = Tensor<T>::uninitialized(Shape{most_rows, count});
+  Tensor<T> own = Tensor<T>::uninitialized(Shape{most_rows, counts.largest});
   for (Index begin = 0; begin < source.samples(); begin += block_samples) {
     context.check_cancelled();
     context.report("contracting", static_cast<double>(begin), static_cast<double>(source.samples()));
     const FactorBlock<T> block = source.make(begin, std::min(source.samples(), begin + block_samples));
     const Index rows = block.samples * block.directions;
-    const Tensor<T> jacobian = explicit_rows(block, slices, count, context);
+    explicit_rows(block, slices, context, own, matrix(jacobian.data(), rows, count));
     const MatrixView<const T> j = matrix<const T>(jacobian.data(), rows, count);
     for (Index p = 0; p < count; p += strip) {  // the lower triangle, strip by strip
       const Index height = std::min(strip, count - p);

@@ -149,7 +149,12 @@ void ZarrStore<T>::make_folder() {
 template <class T>
 void ZarrStore<T>::open_arrays() {
   for (const fs::path& folder : folders_below(kernel_.path)) {
-    const formats::ZarrHeader& stored = arrays_.emplace_back(folder).header();
+    if (arrays_.empty()) {
+      arrays_.emplace_back(folder);
+    } else {
+      arrays_.emplace_back(folder, ZarrArray(arrays_.front()));  // a copy: the vector may move
+    }
+    const formats::ZarrHeader& stored = arrays_.back().header();
     const formats::ZarrHeader own = header_of({});
     if (stored.type == own.type && stored.shape == own.shape && stored.chunk == own.chunk && stored.checked &&
         !stored.reversed && std::isnan(stored.fill)) {

@@ -26,10 +26,12 @@ double rate(const Context& context, double work, const Task& task) {
   return best;
 }
 
+constexpr Index side = 448;  // of a tile
+constexpr Index inner = 256;
+constexpr std::size_t written_at_once = std::size_t{16} << 20;
+
 template <class T>
 double tile_rate(const Context& context) {
-  constexpr Index side = 448;
-  constexpr Index inner = 256;
   Tensor<T> factor(Shape{side, inner});
   std::fill(factor.begin(), factor.end(), T(0.5));
   const auto view = matrix<const T>(factor.data(), side, inner);
@@ -47,8 +49,14 @@ double tile_rate(const Context& context) {
 
 }  // namespace
 
+std::size_t measuring_rates_bytes(const Context& context) {
+  // A tile and about as much for its workspace, for each thread; the factor as it is and packed for both sides.
+  constexpr std::size_t tile = 2 * side * side * sizeof(double), factors = 3 * side * inner * sizeof(double);
+  return factors + static_cast<std::size_t>(context.pool.size()) * (written_at_once + tile);
+}
+
 Rates measure_rates(const Context& context) {
-  constexpr std::size_t bytes = std::size_t{16} << 20;
+  constexpr std::size_t bytes = written_at_once;
   std::vector<Tensor<std::byte>> memory;
   for (int k = 0; k < context.pool.size(); ++k) memory.emplace_back(Shape{static_cast<Index>(bytes)});
   const double written = rate(context, static_cast<double>(bytes), [&](Index item) {

@@ -10,6 +10,9 @@ struct Rates {
   double written_bytes = 0;  ///< to memory
 };
 
+/// What measure_rates() works in.
+std::size_t measuring_rates_bytes(const Context& context);
+
 /// Measures the rates in about 0.2 s.
 Rates measure_rates(const Context& context);
 

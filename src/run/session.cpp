@@ -31,6 +31,12 @@ constexpr std::size_t still_to_come = std::size_t{5} << 20U;
 /// What is resident differs by so much from run to run: a figure that is told holds for the next one too.
 constexpr std::size_t uncertain = std::size_t{2} << 20U;
 
+/// Of the budget, from which on arrays come from the system one by one and go back to it when they are given back. The allocator by
+/// itself raises this size to that of the largest array that was freed, and what is freed between smaller ones stays
+/// resident: half of a small budget and more.
+constexpr std::size_t returned_share = 512;
+constexpr std::size_t least_returned = std::size_t{128} << 10U, most_returned = std::size_t{32} << 20U;
+
 /// The budget that holds so much beside what threads keep of it.
 std::size_t with_kept(std::size_t bytes) { return bytes / (kept_share - 1) * kept_share + kept_share; }
 
@@ -117,6 +123,11 @@ Session::Session(const Resources& resources, const Caller& caller)
       context_{.pool = pool_, .memory = memory_, .progress = caller.progress, .cancelled = caller.cancelled},
       start_(Clock::now()),
       step_start_(start_) {
+  if (whole_process_ && resources.memory > 0) {
+    const auto size = static_cast<int>(std::clamp(memory_.budget() / returned_share, least_returned, most_returned));
+    ::mallopt(M_MMAP_THRESHOLD, size);
+    ::mallopt(M_TRIM_THRESHOLD, size);
+  }
   limit_kept_tensors(std::min(most_kept, memory_.budget() / kept_share / static_cast<std::size_t>(pool_.size())));
   reserve_kept();
 }

@@ -94,6 +94,36 @@ TEST(Zarr, AChunkHasItsBytesInTheOrderOfTheFormat) {
   EXPECT_EQ(test::read_bytes(folder / "c/0/0"), test::from_hex("00 00 80 3f 00 00 00 40 b1 c9 c0 28"));
 }
 
+/// The parts of a kernel, each with more chunks than may wait for the disk at a time.
+TEST(Zarr, ArraysSideBySideKeepToTheLimitOfOpenFiles) {
+  const test::TemporaryFolder folder;
+  ZarrHeader header = small_header();
+  header.shape = {40, 3};
+  std::vector<ZarrArray> arrays;
+  for (int part = 0; part < 10; ++part) {
+    const std::filesystem::path own = folder / std::to_string(part);
+    std::filesystem::create_directory(own);
+    write_zarr_array(own, header);
+    if (part == 0) {
+      arrays.emplace_back(own);
+    } else {
+      arrays.emplace_back(own, ZarrArray(arrays.front()));
+    }
+  }
+  rlimit before{};
+  ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+  for (const rlim_t limit : {rlim_t{100}, rlim_t{16}}) {  // above and below what one array has under way
+    rlimit low = before;
+    low.rlim_cur = limit;
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &low), 0);
+    for (Index chunk = 0; chunk < 20; ++chunk) {
+      for (const ZarrArray& array : arrays) EXPECT_NO_THROW(array.write(std::array<Index, 2>{chunk, 0}, chunk_of<float>(6)));
+    }
+    EXPECT_NO_THROW(arrays.front().flush());
+    ::setrlimit(RLIMIT_NOFILE, &before);
+  }
+}
+
 TEST(Zarr, ADamagedChunkIsKnown) {
   const test::TemporaryFolder folder;
   write_zarr_array(folder.path(), small_header());

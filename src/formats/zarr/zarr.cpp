@@ -143,6 +143,10 @@ ZarrArray::ZarrArray(const fs::path& folder)
   chunk_bytes_ = claimed_bytes(header_.type, header_.chunk, folder_.string());
 }
 
+ZarrArray::ZarrArray(const fs::path& folder, const ZarrArray& neighbour) : ZarrArray(folder) {
+  under_way_ = neighbour.under_way_;
+}
+
 fs::path ZarrArray::chunk_file(std::span<const Index> position) const {
   std::string key = "c";
   for (const Index number : position) key += header_.separator + std::to_string(number);
@@ -179,7 +183,12 @@ void ZarrArray::write(std::span<const Index> position, std::span<const std::byte
     ::unlink(temporary.c_str());
     refuse_system(path.string(), what, code);
   };
-  Descriptor file(create(temporary));
+  int made = create(temporary);
+  if (made < 0 && (errno == EMFILE || errno == ENFILE)) {
+    under_way_->finish();
+    made = create(temporary);
+  }
+  Descriptor file(made);
   if (!file.open()) refuse_system(path.string(), "the chunk cannot be written", errno);
   int failed = write_all(file.get(), entries);
   if (failed == 0) failed = write_all(file.get(), checksum_of(entries));

@@ -60,6 +60,9 @@ class ZarrArray {
   /// Reads the zarr.json. Throws Error(input) where it is no array, or uses what ZarrHeader cannot say; the
   /// message names the field.
   explicit ZarrArray(const std::filesystem::path& folder);
+  /// The same for an array that is written along with another, as the parts of a group are: the chunks of both that are on
+  /// their way to the disk stay within one limit of open files.
+  ZarrArray(const std::filesystem::path& folder, const ZarrArray& neighbour);
 
   const ZarrHeader& header() const { return header_; }
   const std::filesystem::path& folder() const { return folder_; }
@@ -80,7 +83,8 @@ class ZarrArray {
   /// Writes a chunk; `entries` has chunk_bytes(). It appears complete or not at all: a temporary file is
   /// renamed, whose leftover after a crash is overwritten when the chunk is written again. Its way to the
   /// disk is begun, that of a chunk some dozens of writes ago awaited: a chunk that a power cut destroyed fails
-  /// its checksum. Throws Error(input) that names the file.
+  /// its checksum. Where the process may open no more files, those under way are awaited first. Throws Error(input) that
+  /// names the file.
   void write(std::span<const Index> position, std::span<const std::byte> entries) const;
 
   /// Waits until everything written to the array's file system is on the disk. Throws Error(input) where that

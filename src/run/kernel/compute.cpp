@@ -196,11 +196,12 @@ class Computation {
     if (parts.with_total) result_.parts.emplace_back("total");
   }
 
-  /// Of a run that takes some seconds they are measured where no earlier one has.
+  /// Of a run that takes some seconds they are measured where no earlier one has, and where the memory budget has room for it.
   std::optional<linalg::Rates> known_rates(const kernel::AssemblyReport& report) const {
     constexpr double seconds = 3;
     const bool long_enough = report.factor_seconds + report.contract_seconds > seconds;
-    return long_enough ? rates(context_) : kept_rates(context_);
+    const bool has_room = context_.memory.available() >= linalg::measuring_rates_bytes(context_);
+    return long_enough && has_room ? rates(context_) : kept_rates(context_);
   }
 
   void all_pairs(const kernel::Assembly<T>& assembly, const kernel::Parts& parts, std::vector<std::string> axes) {
