@@ -190,3 +190,11 @@ def test_spectra_take_labels_of_yes_and_no(model, x):
     kernel = model.kernel(x, reduce="trace")
     answers = np.array([True, False, True, False, True])
     assert kernel.spectrum(labels=answers).info["labels"] == kernel.spectrum(labels=answers.astype(int)).info["labels"]
+
+
+def test_axes_of_others(model, x):
+    kernel = model.kernel(x, x[:2], reduce="full")
+    assert kernel.transpose(0, 2, 1, 3).shape == kernel.transpose((0, 2, 1, 3)).shape == (5, 2, 3, 3)
+    np.testing.assert_array_equal(kernel.transpose(0, 2, 1, 3)[4, 1], kernel.values[4, :, 1])
+    np.testing.assert_array_equal(kernel.reshape(15, 6), kernel.matrix)
+    assert kernel.astype("float64").dtype == np.float64
