@@ -56,10 +56,13 @@ nb::tuple kernel(const Model& model, const Given& x, const OptionalArray& x2, co
 
 nb::tuple plan(const Model& model, const Given& x, const OptionalArray& x2, const std::string& reduce,
                const OptionalArray& basis, const std::string& by, const std::string& method, const std::string& precision,
-               std::size_t memory, int threads, const nb::object& progress) {
+               const std::string& out, const std::string& triangle, std::size_t memory, int threads,
+               const nb::object& progress) {
   run::KernelSpec spec = kernel_spec(model, x, x2, reduce, basis, precision, memory, threads);
-  spec.by = by_of(by);
-  spec.method = method_of(method);
+  // A file that is there is in nobody's way: nothing is written.
+  choose_kernel(spec, {.by = by, .pairs = "all", .space = "samples", .conjugate = "", .method = method, .out = out,
+                       .existing = "replace", .triangle = triangle});
+  spec.validate();
   return json_and_table(watched(progress, [&](const run::Caller& caller) { return run::run_plan(spec, caller); }));
 }
 
@@ -79,8 +82,8 @@ void bind_kernels(nb::module_& module) {
              nb::arg("precision"), nb::arg("out"), nb::arg("existing"), nb::arg("triangle"), nb::arg("memory"), nb::arg("threads"),
              nb::arg("progress").none());
   module.def("plan", &plan, nb::arg("model"), nb::arg("x"), nb::arg("x2").none(), nb::kw_only(), nb::arg("reduce"),
-             nb::arg("basis").none(), nb::arg("by"), nb::arg("method"), nb::arg("precision"), nb::arg("memory"),
-             nb::arg("threads"), nb::arg("progress").none());
+             nb::arg("basis").none(), nb::arg("by"), nb::arg("method"), nb::arg("precision"), nb::arg("out"),
+             nb::arg("triangle"), nb::arg("memory"), nb::arg("threads"), nb::arg("progress").none());
   module.def("verify", &verify, nb::arg("model"), nb::arg("x"), nb::kw_only(), nb::arg("reduce"), nb::arg("precision"),
              nb::arg("memory"), nb::arg("threads"), nb::arg("progress").none());
 }

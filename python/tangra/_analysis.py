@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Sequence
 from typing import Any, Optional, Union
@@ -15,15 +16,9 @@ from tangra._arguments import AnyArray, DTypeLike, MemoryLike, ProgressLike, Red
 from tangra._results import Verification
 
 
-def _labels(given: Any, name: str) -> AnyArray:
-    """(N,) integers, whatever array they come in."""
-    labels = arguments.array(given, name)
-    return labels.astype(np.int64) if labels.dtype.kind == "b" else labels
-
-
 def _labels_or_targets(given: Any, name: str) -> tuple[Optional[AnyArray], Optional[AnyArray]]:
     """Whole-number types are labels, real ones targets."""
-    values = _labels(given, name)
+    values = arguments.labels(given, name)
     return (None, values) if values.dtype.kind == "f" else (values, None)
 
 
@@ -34,21 +29,25 @@ class Analysis:
 
     def plan(
         self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, by: str = "total",
-        method: str = "auto", precision: DTypeLike = "auto", memory: MemoryLike = None, threads: Optional[int] = None,
-        progress: ProgressLike = None,
+        method: str = "auto", precision: DTypeLike = "auto", out: Union[None, str, os.PathLike[str]] = None,
+        triangle: str = "auto", memory: MemoryLike = None, threads: Optional[int] = None, progress: ProgressLike = None,
     ) -> Plan:
         """What kernel() would do with these arguments: orders of contraction, operations, memory, time. Nothing is computed.
+
+        out: the file that kernel() would write; it is not written here, and may be there already.
 
         >>> import numpy as np, tangra
         >>> tangra.chain("Chain(Dense(3 => 2, tanh))").plan(np.eye(3), reduce="trace").shape
         (3, 3)
         """
+        path = arguments.out_path(out, may_exist=True)
         with arguments.Progress(progress) as callback:
             return Plan(
                 *_core.plan(
                     self._core, arguments.samples(x1, "x1"), None if x2 is None else arguments.samples(x2, "x2"),
                     reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"), by=by,
-                    method=method, precision=arguments.precision(precision), memory=arguments.memory(memory),
+                    method=method, precision=arguments.precision(precision), out=path,
+                    triangle=arguments.triangle(triangle, path), memory=arguments.memory(memory),
                     threads=arguments.threads(threads), progress=callback,
                 )
             )
@@ -93,7 +92,7 @@ class Analysis:
         with arguments.Progress(progress) as callback:
             return Spectrum(
                 *_core.network_spectrum(
-                    self._core, arguments.samples(x), labels=None if labels is None else _labels(labels, "labels"),
+                    self._core, arguments.samples(x), labels=None if labels is None else arguments.labels(labels, "labels"),
                     reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"),
                     space=space, top=top, vectors=vectors, density=density, without_matrix=without_matrix, tolerance=tolerance,
                     precision=arguments.precision(precision), memory=arguments.memory(memory),
@@ -128,7 +127,7 @@ class Analysis:
             result = Prediction(
                 *_core.predict(
                     self._core, arguments.samples(x), labels=labels, targets=targets, x_test=arguments.samples(x_test, "x_test"),
-                    test_labels=None if y_test is None else _labels(y_test, "y_test"), reduce=arguments.reduction(reduce),
+                    test_labels=None if y_test is None else arguments.labels(y_test, "y_test"), reduce=arguments.reduction(reduce),
                     ridges=ridges, prior=prior, solver=solver, variance=variance, precision=arguments.precision(precision),
                     memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
                 )
@@ -183,12 +182,12 @@ class Analysis:
         (10, 20, 10)
         """
         given = arguments.samples(x)
-        labels = _labels(y, "y")
+        labels = arguments.labels(y, "y")
         with arguments.Progress(progress) as callback:
             return Linearisation(
                 *_core.linearise(
                     self._core, given, labels, given if x_test is None else arguments.samples(x_test, "x_test"),
-                    labels if x_test is None else _labels(y_test, "y_test"), loss=loss, rate=0.0 if rate is None else float(rate),
+                    labels if x_test is None else arguments.labels(y_test, "y_test"), loss=loss, rate=0.0 if rate is None else float(rate),
                     steps=steps, points=points, precision=arguments.precision(precision), memory=arguments.memory(memory),
                     threads=arguments.threads(threads), progress=callback,
                 )
@@ -218,9 +217,9 @@ class Analysis:
         with arguments.Progress(progress) as callback:
             result = Training(
                 *_core.train(
-                    self._core, arguments.samples(x), _labels(y, "y"),
+                    self._core, arguments.samples(x), arguments.labels(y, "y"),
                     None if x_test is None else arguments.samples(x_test, "x_test"),
-                    None if y_test is None else _labels(y_test, "y_test"), loss=loss, optimizer=optimizer, rate=rate,
+                    None if y_test is None else arguments.labels(y_test, "y_test"), loss=loss, optimizer=optimizer, rate=rate,
                     momentum=momentum, epochs=epochs, batch_size=batch_size, shuffle_seed=shuffle_seed,
                     evaluate_every=evaluate_every, kernel_every=kernel_every, kernel_samples=kernel_samples,
                     reduce=arguments.reduction(reduce), precision=arguments.precision(precision), memory=arguments.memory(memory),

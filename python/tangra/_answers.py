@@ -91,6 +91,11 @@ class Plan(Table):
         return int(self.info["kernel_bytes"]) + int(self.info["factor_bytes"])
 
     @property
+    def peak_bytes(self) -> int:
+        """Of the whole process, that are expected at most while the kernel is computed."""
+        return int(self.info["expected_peak_bytes"])
+
+    @property
     def seconds(self) -> float:
         """That are expected, from the rates that this machine showed."""
         return float(self.info["expected_seconds"]["total"])

@@ -17,6 +17,7 @@ ProgressLike = Union[None, bool, ProgressCallback]
 MemoryLike = Union[None, int, str]
 ReduceLike = Union[None, str, int, "tuple[int, ...]"]
 
+_MOST_THREADS = 1024  # as on the command line
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -59,13 +60,19 @@ def samples(given: Any, name: str = "x") -> AnyArray:
     return result
 
 
+def labels(given: Any, name: str) -> AnyArray:
+    """(N,) integers, whatever array they come in."""
+    result = array(given, name)
+    return result.astype(np.int64) if result.dtype.kind == "b" else result
+
+
 def reduction(given: ReduceLike) -> str:
     """"" where the user left it out; 3 and (1, 2) mean "output=3" and "output=1,2"."""
     if given is None:
         return ""
     if isinstance(given, str):
         return given
-    if isinstance(given, (int, np.integer)):
+    if isinstance(given, (int, np.integer)) and not isinstance(given, bool):
         return f"output={int(given)}"
     if not isinstance(given, tuple):
         raise TypeError(f"reduce: expected a name, an index or a tuple of indices; got {type(given).__name__}")
@@ -73,8 +80,15 @@ def reduction(given: ReduceLike) -> str:
 
 
 def precision(given: DTypeLike) -> str:
-    """"auto", "float32" or "float64"; also numpy.float64 and the like."""
-    return given if isinstance(given, str) else np.dtype(given).name
+    """"auto" (also None), "float32" or "float64"; also numpy.float64 and the like."""
+    if given is None:  # which numpy.dtype takes for float64
+        return "auto"
+    if isinstance(given, str):
+        return given
+    try:
+        return np.dtype(given).name
+    except TypeError as error:
+        raise TypeError(f"precision: expected 'auto', 'float32' or 'float64'; got {given!r}") from error
 
 
 def memory(given: MemoryLike) -> int:
@@ -92,17 +106,17 @@ def memory(given: MemoryLike) -> int:
         amount = float(match[1]) * scale
     if amount < 1:
         raise ValueError(f"memory: expected a positive number of bytes; got {given!r}")
-    return int(amount)
+    return int(min(amount, 2.0**62))  # a budget beyond all memory is no budget
 
 
 def threads(given: Optional[int]) -> int:
     """0 where the library is to take all cores."""
     if given is None:
         return 0
-    if not isinstance(given, (int, np.integer)):
+    if not isinstance(given, (int, np.integer)) or isinstance(given, bool):
         raise TypeError(f"threads: expected a whole number; got {type(given).__name__}")
-    if given < 1:
-        raise ValueError(f"threads: expected 1 or more, or None for all cores; got {given}")
+    if not 1 <= given <= _MOST_THREADS:
+        raise ValueError(f"threads: expected 1 to {_MOST_THREADS}, or None for all cores; got {given}")
     return int(given)
 
 
@@ -125,6 +139,11 @@ def out_path(out: Union[None, str, os.PathLike[str]], may_exist: bool, beside: s
         if file.exists() and not may_exist:
             raise FileExistsError(f"{file} exists; choose another name, or replace it with overwrite=True")
     return str(path)
+
+
+def triangle(given: str, path: str) -> str:
+    """Of a .zarr both by default: a reader that knows nothing of triangles sees NaN in the other one."""
+    return "full" if given == "auto" and path.endswith(".zarr") else given
 
 
 class _Bar:

@@ -62,7 +62,7 @@ def verify(
 ) -> tuple[str, str]: ...
 def plan(
     model: Model, x: _Array, x2: Optional[_Array], *, reduce: str, basis: Optional[_Array], by: str, method: str,
-    precision: str, memory: int, threads: int, progress: _Progress,
+    precision: str, out: str, triangle: str, memory: int, threads: int, progress: _Progress,
 ) -> tuple[str, str]: ...
 def spectrum(
     kernel: Optional[_Array], *, path: str, relative_error: float, labels: Optional[_Array], top: int, vectors: bool,

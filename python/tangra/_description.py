@@ -92,6 +92,18 @@ class Array(NDArrayOperatorsMixin):
         """With its axes in the other order."""
         return np.asarray(self.values).T
 
+    def transpose(self, *axes: Any) -> AnyArray:
+        """As numpy.ndarray.transpose."""
+        return np.asarray(self.values).transpose(*axes)
+
+    def reshape(self, *shape: Any) -> AnyArray:
+        """As numpy.ndarray.reshape."""
+        return np.asarray(self.values).reshape(*shape)
+
+    def astype(self, dtype: Any) -> AnyArray:
+        """As numpy.ndarray.astype."""
+        return np.asarray(self.values).astype(dtype)
+
     def __array__(self, dtype: Any = None, copy: Optional[bool] = None) -> AnyArray:
         if dtype is not None and np.dtype(dtype) != self.dtype:
             if copy is False:

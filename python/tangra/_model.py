@@ -73,6 +73,8 @@ class Parameters(MutableMapping[str, AnyArray]):
 
 
 def _names(names: Union[str, Sequence[str]]) -> list[str]:
+    if not isinstance(names, (str, Iterable)):
+        raise TypeError(f"wrt: expected 'parameters', 'input', or names; got {type(names).__name__}")
     return [name.strip() for name in names.split(",")] if isinstance(names, str) else list(names)
 
 
@@ -251,17 +253,17 @@ class Model(Analysis):
         (3, 2, 3, 2)
         """
         path = arguments.out_path(out, overwrite or resume, beside=".json")
-        if triangle == "auto" and path.endswith(".zarr"):
-            triangle = "full"  # a reader that knows nothing of triangles sees NaN in the other one
         with arguments.Progress(progress) as callback:
             arrays, text = _core.kernel(
                 self._core, arguments.samples(x1, "x1"), None if x2 is None else arguments.samples(x2, "x2"),
                 reduce=arguments.reduction(reduce), basis=None if basis is None else arguments.array(basis, "basis"), by=by,
                 pairs=pairs, space=space, conjugate=conjugate, method=method, precision=arguments.precision(precision), out=path,
-                existing="resume" if resume else "replace" if overwrite else "refuse", triangle=triangle,
-                memory=arguments.memory(memory), threads=arguments.threads(threads), progress=callback,
+                existing="resume" if resume else "replace" if overwrite else "refuse",
+                triangle=arguments.triangle(triangle, path), memory=arguments.memory(memory),
+                threads=arguments.threads(threads), progress=callback,
             )
-        return Kernel(functools.partial(_stored, path) if path else arrays, text)
+        file = os.path.abspath(path) if path else ""
+        return Kernel(functools.partial(_stored, file) if path else arrays, text, file)
 
     def operator(
         self, x1: Any, x2: Any = None, *, reduce: ReduceLike = None, basis: Any = None, precision: DTypeLike = "auto",
@@ -271,11 +273,12 @@ class Model(Analysis):
 
         Its rows are those of Kernel.matrix. It keeps the parameters that the model has now. Not for "diagonal".
         """
-        rows = arguments.samples(x1, "x1")
-        columns = None if x2 is None else arguments.samples(x2, "x2")
+        # Copies: what is transposed or unpickled later is made from them, whatever the caller's arrays hold by then.
+        rows = arguments.samples(x1, "x1").copy()
+        columns = None if x2 is None else arguments.samples(x2, "x2").copy()
         make = functools.partial(
             _operator, self._core.copy(), rows, columns, reduce=arguments.reduction(reduce),
-            basis=None if basis is None else arguments.array(basis, "basis"), precision=arguments.precision(precision),
+            basis=None if basis is None else arguments.array(basis, "basis").copy(), precision=arguments.precision(precision),
             memory=arguments.memory(memory), threads=arguments.threads(threads), progress=progress,
         )
         return KernelOperator(make, symmetric=columns is None)

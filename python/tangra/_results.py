@@ -62,11 +62,13 @@ class Kernel(Array, Description):
 
     The axes are those of ``axes``: (N1, N2) for trace, mean, sum and one output; (N1, O, N2, O) for full; (O, N1, N2) for
     diagonal; (N, ...) for ``pairs="self"``. ``parts`` holds the shares of layers or parameters, which add up to ``values``.
+    ``file`` is the full path of what was written, "" where the kernel is in memory.
     """
 
-    def __init__(self, arrays: Union[Mapping[str, AnyArray], Callable[[], Mapping[str, AnyArray]]], text: str) -> None:
+    def __init__(self, arrays: Union[Mapping[str, AnyArray], Callable[[], Mapping[str, AnyArray]]], text: str, file: str = "") -> None:
         super().__init__(text)
         self._arrays = arrays
+        self.file = file
 
     def _all(self) -> Mapping[str, AnyArray]:
         if callable(self._arrays):  # a file, which is opened when it is first looked at
@@ -246,17 +248,17 @@ def spectrum(
     array([3., 2., 1.])
     """
     measured = kernel.measured_error if isinstance(kernel, Kernel) else None
-    if isinstance(kernel, Kernel) and kernel.info["out"]:
-        kernel = kernel.info["out"]
+    if isinstance(kernel, Kernel) and kernel.file:
+        kernel = kernel.file
     is_file = isinstance(kernel, (str, os.PathLike))
     if is_file and not os.path.exists(kernel):
         raise FileNotFoundError(f"the file is not there: {os.fspath(kernel)}")
     with arguments.Progress(progress) as callback:
         return Spectrum(
             *_core.spectrum(
-                None if is_file else arguments.array(np.asarray(kernel), "kernel"), path=os.fspath(kernel) if is_file else "",
+                None if is_file else arguments.array(kernel, "kernel"), path=os.fspath(kernel) if is_file else "",
                 relative_error=0.0 if measured is None else measured["rms"],
-                labels=None if labels is None else arguments.array(labels, "labels"), top=top, vectors=vectors,
+                labels=None if labels is None else arguments.labels(labels, "labels"), top=top, vectors=vectors,
                 density=density, tolerance=tolerance, memory=arguments.memory(memory), threads=arguments.threads(threads),
                 progress=callback,
             )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import io
+import re
 import logging
 import warnings
 from collections.abc import Iterator
@@ -72,9 +73,17 @@ def _by_trace(torch: Any, twin: Any, sample: Any) -> Exported:
                 do_constant_folding=False, input_names=["input"], dynamic_axes={"input": {0: "N"}},
             )
     except (torch.onnx.OnnxExporterError, RuntimeError) as error:
-        raise NotImplementedError(f"PyTorch cannot export this module: {error}") from error
+        raise NotImplementedError(f"PyTorch cannot export this module: {_reason(error)}") from error
     constants = [node.output().toIValue() for node in program.findAllNodes("prim::Constant")]
     return Exported(file.getvalue(), [value for value in constants if isinstance(value, float)])
+
+
+def _reason(error: BaseException) -> str:
+    """The first cause in one line: what stands around it is advice to those who write exporters, in colours."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    lines = [line.strip() for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines()]
+    return next((line for line in lines if line), type(error).__name__)
 
 
 def _make_distinct(torch: Any, twin: Any) -> None:
@@ -94,7 +103,7 @@ def _by_program(torch: Any, twin: Any, names: dict[str, str], sample: Any) -> Ex
                 twin, (sample,), dynamo=True, optimize=False, verbose=False, dynamic_shapes=({0: torch.export.Dim("N")},)
             )
     except torch.onnx.OnnxExporterError as error:
-        raise NotImplementedError(f"PyTorch cannot export this module: {error}") from error
+        raise NotImplementedError(f"PyTorch cannot export this module: {_reason(error)}") from error
     _rename_tied(program, names)
     numbers = _real_numbers(program)
     _sharpen_constants(program, numbers)

@@ -218,7 +218,8 @@ def test_progress(model64):
 
 
 WAIT = """
-import sys, numpy as np, tangra
+import signal, sys, numpy as np, tangra
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 model = tangra.chain("Chain(Dense(300 => 200, tanh), Dense(200 => 10))")
 x = np.random.default_rng(0).normal(size=(20000, 300))
 print("begin", flush=True)

@@ -108,6 +108,21 @@ def test_plan(program, files, model, x):
         assert plan.info[field] == told[field], field
     assert plan.shape == (5, 3, 5, 3) and plan.seconds > 0 and plan.bytes > 900
     assert plan.orders == model.kernel(x, reduce="full").plan
+    assert plan.peak_bytes == plan.info["expected_peak_bytes"] > plan.bytes
+
+
+@pytest.mark.parametrize("out, triangle", [("there.npy", None), ("K.zarr", None), ("K.zarr", "lower")])
+def test_plans_of_files(program, files, model, x, out, triangle, monkeypatch):
+    monkeypatch.chdir(files)
+    Path("there.npy").write_text("kept")
+    plan = model.plan(x, reduce="trace", out=out, **({} if triangle is None else {"triangle": triangle}))
+    options = ["--out", out, "--force", "--reduce", "trace"]
+    if out.endswith(".zarr"):
+        options += ["--triangle", triangle or "full"]
+    told = run(program, files, "plan", CHAIN, "x.npy", "--seed", "4", *options)
+    for field in ("shape", "kernel_bytes", "factor_bytes", "tiles", "written_to"):
+        assert plan.info[field] == told[field], field
+    assert Path("there.npy").read_text() == "kept" and not Path("K.zarr").exists()
 
 
 @pytest.fixture

@@ -291,3 +291,10 @@ def test_support_vectors_of_a_module():
     labels = (x[:, 0] * x[:, 1] > 0).numpy()
     machine = SVC(kernel=lambda a, b: model.kernel(a, b).values, C=1e3).fit(x.numpy(), labels)
     assert machine.score(x.numpy(), labels) > 0.9
+
+
+def test_what_pytorch_cannot_export_is_said_in_one_line():
+    module = torch.nn.Sequential(torch.nn.utils.parametrizations.orthogonal(torch.nn.Linear(6, 6)))
+    with pytest.raises(NotImplementedError, match="PyTorch cannot export this module: .*matrix_exp") as caught:
+        tangra.from_torch(module.eval(), torch.randn(2, 6))
+    assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)

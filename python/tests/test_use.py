@@ -138,7 +138,11 @@ def test_kernels_are_arrays(model, x):
     (lambda m, x: m.jvp(x, {}), ValueError, "tangents: there are none"),
     (lambda m, x: m.jvp(x, {"0.bias": "a"}), ValueError, "tangents: 0.bias"),
     (lambda m, x: m.kernel(x, reduce=1.5), TypeError, "reduce: expected a name"),
+    (lambda m, x: m.kernel(x, reduce=True), TypeError, "reduce: expected a name.*bool"),
     (lambda m, x: m(x, threads="2"), TypeError, "threads: expected a whole number"),
+    (lambda m, x: m(x, threads=1025), ValueError, "threads: expected 1 to 1024"),
+    (lambda m, x: m(x, precision=object()), TypeError, "precision: expected 'auto'"),
+    (lambda m, x: m.jacobian(x, wrt=None), TypeError, "wrt: expected 'parameters'"),
     (lambda m, x: m(x, progress=3), TypeError, "progress: expected True or a function"),
     (lambda m, x: m(x, precision="single"), ValueError, "precision: .*single"),
     (lambda m, x: m(x, precision=np.int32), ValueError, "int32, expected one of auto"),
@@ -155,3 +159,42 @@ def test_messages(model, x, call, error, message):
 def test_types_of_numpy_are_precisions(model, x):
     assert model.kernel(x, reduce="trace", precision=np.float64).dtype == np.float64
     assert model(x, precision=np.dtype("float64")).dtype == np.float64
+    assert model(x, precision=None).dtype == model(x).dtype == np.float32
+
+
+def test_a_budget_beyond_all_memory(model, x):
+    np.testing.assert_array_equal(model(x, memory="9999999999TiB"), model(x))
+
+
+def test_operators_keep_their_samples(model64, x):
+    mine = x.copy()
+    operator = model64.operator(mine, x[:2], reduce="full")
+    expected = model64.kernel(x, x[:2], reduce="full").matrix
+    mine[:] = 0
+    random = np.random.default_rng(3).normal(size=len(expected))
+    np.testing.assert_allclose(operator.T @ random, expected.T @ random, rtol=1e-12)
+    np.testing.assert_allclose(pickle.loads(pickle.dumps(operator)) @ random[:6], expected @ random[:6], rtol=1e-12)
+
+
+def test_kernels_in_files_are_found_from_everywhere(model, x, tmp_path, monkeypatch):
+    (tmp_path / "other").mkdir()
+    monkeypatch.chdir(tmp_path)
+    kernel = model.kernel(x, reduce="trace", out="K.npy")
+    monkeypatch.chdir(tmp_path / "other")
+    assert kernel.file == str(tmp_path / "K.npy")
+    assert kernel.spectrum().verdict == "positive definite"
+    np.testing.assert_array_equal(kernel, model.kernel(x, reduce="trace"))
+
+
+def test_spectra_take_labels_of_yes_and_no(model, x):
+    kernel = model.kernel(x, reduce="trace")
+    answers = np.array([True, False, True, False, True])
+    assert kernel.spectrum(labels=answers).info["labels"] == kernel.spectrum(labels=answers.astype(int)).info["labels"]
+
+
+def test_axes_of_others(model, x):
+    kernel = model.kernel(x, x[:2], reduce="full")
+    assert kernel.transpose(0, 2, 1, 3).shape == kernel.transpose((0, 2, 1, 3)).shape == (5, 2, 3, 3)
+    np.testing.assert_array_equal(kernel.transpose(0, 2, 1, 3)[4, 1], kernel.values[4, :, 1])
+    np.testing.assert_array_equal(kernel.reshape(15, 6), kernel.matrix)
+    assert kernel.astype("float64").dtype == np.float64
