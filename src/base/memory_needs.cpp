@@ -9,6 +9,9 @@ namespace tangra {
 void MemoryNeeds::hold(std::size_t bytes, const std::string& what) {
   use(bytes, what);
   held_ += static_cast<long long>(bytes);
+  if (bytes <= largest_) return;
+  largest_ = bytes;
+  largest_what_ = what;
 }
 
 void MemoryNeeds::give_back(std::size_t bytes) { held_ -= static_cast<long long>(bytes); }
@@ -17,7 +20,8 @@ void MemoryNeeds::use(std::size_t bytes, const std::string& what, std::size_t be
   const auto beside = [&](std::size_t own) {
     return static_cast<std::size_t>(std::max(0LL, held_ + static_cast<long long>(own)));
   };
-  if (what_.empty() || beside(bytes) > least_) what_ = what;
+  const bool held_is_larger = largest_ > bytes && held_ >= static_cast<long long>(largest_);
+  if (what_.empty() || beside(bytes) > least_) what_ = held_is_larger ? largest_what_ : what;
   least_ = std::max(least_, beside(bytes));
   better_ = std::max(better_, beside(std::max(bytes, better)));
 }

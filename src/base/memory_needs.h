@@ -19,7 +19,7 @@ class MemoryNeeds {
   std::size_t least() const { return least_; }
   /// Bytes with which none of them is slow for lack of memory.
   std::size_t better() const { return better_; }
-  /// What is at work, or begins to be held, at the moment of least().
+  /// The largest single thing that is held or at work at the moment of least().
   const std::string& what() const { return what_; }
   /// Bytes held behind the last stage; below 0 where something was given back that was held before the first.
   long long held() const { return held_; }
@@ -29,6 +29,8 @@ class MemoryNeeds {
   std::size_t least_ = 0;
   std::size_t better_ = 0;
   std::string what_;
+  std::size_t largest_ = 0;  ///< of what is held
+  std::string largest_what_;
 };
 
 /// As human_bytes(), rounded up to what is printed: a budget that is enough.

@@ -310,7 +310,7 @@ TEST(Memory, EveryKindOfKernelKeepsWithinTheBudgetOrSaysWhatItNeeds) {
   }
   const Outcome little = run(within.back().first, "64MiB");
   EXPECT_EQ(little.exit_code, 4) << little.err;
-  EXPECT_TRUE(contains(little.err, "explicit rows of a block")) << little.err;
+  EXPECT_TRUE(contains(little.err, "the kernel, 1 x (3010, 3010)")) << little.err;
 }
 
 TEST(Memory, ProductsKeepWithinTheBudgetOrSayWhatTheyNeed) {
