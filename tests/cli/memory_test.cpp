@@ -13,14 +13,6 @@ namespace {
 
 using nlohmann::json;
 
-/// The memory of sanitizers is not counted.
-constexpr bool sanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#else
-    false;
-#endif
-
 using Arguments = std::vector<std::string>;
 
 Outcome within(Arguments arguments, const std::string& memory) {

@@ -25,6 +25,14 @@ struct Outcome {
 /// Runs the real program and waits for it.
 Outcome tangra(const std::vector<std::string>& arguments, const Surroundings& surroundings = {});
 
+/// Then the program holds more memory than it counts.
+inline constexpr bool sanitized =
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    true;
+#else
+    false;
+#endif
+
 /// A network with 64 inputs and 10 outputs, and one with a single output.
 extern const char* const ten_outputs;
 extern const char* const one_output;

@@ -252,14 +252,6 @@ TEST(Zarr, TheMeasuredErrorBesideAKernelCountsInItsBound) {
   }
 }
 
-/// The memory of sanitizers is not counted.
-constexpr bool sanitized =
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-    true;
-#else
-    false;
-#endif
-
 TEST(Memory, AKernelLargerThanTheBudgetIsWrittenWithinIt) {
   if (sanitized) GTEST_SKIP() << "a sanitizer holds more memory than the program";
   const TemporaryFolder folder;
